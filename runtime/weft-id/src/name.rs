@@ -1,0 +1,136 @@
+//! Names that people choose: `[a-z0-9-]{1,63}`, as in a DNS label, so that each may become part of
+//! a host name.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::{Error, serde_as_text};
+
+const NAME_LEN_MAX: usize = 63;
+
+fn check(what: &'static str, text: &str) -> Result<(), Error> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if let Some(found) = text.chars().find(|c| !allowed(*c)) {
+        return Err(Error::Character {
+            what,
+            found,
+            allowed: "lower-case letters, digits and '-' are allowed",
+        });
+    }
+    if text.is_empty() || text.len() > NAME_LEN_MAX {
+        return Err(Error::Length {
+            what,
+            max: NAME_LEN_MAX,
+            len: text.len(),
+        });
+    }
+    Ok(())
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $type(Arc<str>);
+
+        impl $type {
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                check($what, text)?;
+                Ok(Self(text.into()))
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        serde_as_text!($type);
+    };
+}
+
+name!(
+    /// Who pays and owns: the boundary of isolation.
+    Tenant,
+    "a tenant name"
+);
+name!(
+    /// A deployable set of functions of one tenant.
+    App,
+    "an app name"
+);
+name!(
+    /// One uploaded WebAssembly component of an app.
+    Component,
+    "a component name"
+);
+name!(
+    /// Something callable in an app: an HTTP handler, an activity or an orchestrator.
+    Function,
+    "a function name"
+);
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self("default".into())
+    }
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self("default".into())
+    }
+}
+
+/// An app together with its tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AppId {
+    pub tenant: Tenant,
+    pub app: App,
+}
+
+impl fmt::Display for AppId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.tenant, self.app)
+    }
+}
+
+impl AppId {
+    #[must_use]
+    pub fn new(tenant: Tenant, app: App) -> Self {
+        Self { tenant, app }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_dns_labels_and_names_the_first_fault() {
+        assert!("a-0".parse::<App>().is_ok());
+        assert!("a".repeat(63).parse::<App>().is_ok());
+        assert!(matches!(
+            "a".repeat(64).parse::<App>(),
+            Err(Error::Length { len: 64, .. })
+        ));
+        assert!(matches!("".parse::<App>(), Err(Error::Length { .. })));
+        for bad in ["A", "a.b", "a/b", "..", "ä", "a b", "a\n"] {
+            assert!(
+                matches!(bad.parse::<Tenant>(), Err(Error::Character { .. })),
+                "{bad:?}"
+            );
+        }
+    }
+}

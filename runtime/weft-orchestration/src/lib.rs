@@ -1,0 +1,29 @@
+//! The durable core: what an orchestration has done, and what it decides next.
+//!
+//! Pure. Values in, values out: no clock, no I/O, no async, no randomness of its own. [`Replay`] is
+//! called and never calls; the component host, the simulation and every other way of running an
+//! orchestrator drive the same object.
+//!
+//! Invariants:
+//! - the same history and the same answers of the orchestrator give the same turn, always;
+//! - a turn's events are `OrchestratorStarted`, then what was received, then what was decided;
+//! - completions become visible in the order of the history, one at a time, and only while a wait
+//!   has nothing ready.
+
+mod event;
+mod limits;
+mod message;
+mod payload;
+mod replay;
+mod retry;
+mod time;
+mod turn;
+
+pub use event::{Event, EventKind, Failure, Outcome, Parent, Start, Status, failure_kind};
+pub use limits::Limits;
+pub use message::{Message, split_at_suspension};
+pub use payload::Payload;
+pub use replay::{Error, Next, Replay, TaskHandle};
+pub use retry::RetryPolicy;
+pub use time::Timestamp;
+pub use turn::{After, NewTask, NewTimer, Outgoing, Turn};

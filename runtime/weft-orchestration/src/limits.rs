@@ -1,0 +1,28 @@
+//! Bounds on what one orchestration may ask for.
+
+/// Each bound fails the instance with a message that names it; none truncates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Events in one execution's history. Past it, continue-as-new is due.
+    pub history_events_max: usize,
+    /// Bytes of one input, output, event or failure.
+    pub payload_bytes_max: usize,
+    /// Tasks that are open at one time.
+    pub open_tasks_max: usize,
+    /// Bytes of the custom status; the peers' 16 KiB.
+    pub custom_status_bytes_max: usize,
+    /// Bytes of a name of an activity, orchestrator or event.
+    pub name_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            history_events_max: 100_000,
+            payload_bytes_max: 4 << 20,
+            open_tasks_max: 20_000,
+            custom_status_bytes_max: 16 << 10,
+            name_bytes_max: 256,
+        }
+    }
+}
