@@ -1,1 +1,37 @@
-//! Empty.
+//! What weft keeps: the contract that every store fulfils, its conformance suite, and the store in
+//! memory.
+//!
+//! The contract is divided by who uses it: [`Instances`] for managing orchestrations, [`Work`] for
+//! running them, [`Apps`] for what is deployed, [`Keys`] for who may call, [`KeyValue`] for guests.
+//! [`Store`] is all of them. Nothing here knows HTTP, components or SQL.
+//!
+//! # Shards and leases
+//! Every instance belongs to one of [`SHARDS`] shards. A node leases shards, not instances: the
+//! epoch of the shard's lease fences every commit, so a step costs no lease write, and whoever
+//! owns a shard may keep its instances in memory. [`Error::LeaseLost`] says that another node owns
+//! the shard now; everything held for it must be dropped.
+
+mod apps;
+mod error;
+mod instances;
+mod keys;
+mod kv;
+mod shard;
+mod work;
+
+pub use apps::{Apps, Digest, NewRevision, Revision, RevisionId};
+pub use error::Error;
+pub use instances::{
+    Filter, IdReuse, Instance, Instances, NewInstance, Page, PageRequest, Purged, Recorded,
+};
+pub use keys::{KeyId, KeyRecord, Keys, Role};
+pub use kv::{KeyValue, KvLimits};
+pub use shard::{Lease, NodeId, SHARDS, Shard};
+pub use work::{
+    Consumed, Loaded, MessageSeq, PendingTask, PendingTimer, TaskSeq, TurnCommit, Wakeup, Work,
+};
+
+/// Everything a node needs of its store.
+pub trait Store: Instances + Work + Apps + Keys + KeyValue {}
+
+impl<T: Instances + Work + Apps + Keys + KeyValue> Store for T {}

@@ -1,0 +1,154 @@
+//! Managing orchestration instances.
+
+use async_trait::async_trait;
+use weft_id::{AppId, ExecutionId, InstanceKey};
+use weft_orchestration::{Event, Message, Outcome, Parent, Payload, Start, Status, Timestamp};
+
+use crate::{Error, RevisionId};
+
+/// The management side. Every write is durable when it returns.
+#[async_trait]
+pub trait Instances: Send + Sync {
+    /// Creates an instance with its start in the inbox, in one transaction, and wakes its worker.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] where the id is in use and `reuse` does not name its status.
+    /// A replaced instance is gone with all that belongs to it.
+    async fn create(&self, new: NewInstance) -> Result<(), Error>;
+
+    /// Puts a message into the inbox of an open instance and wakes its worker.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Ended`].
+    async fn send(&self, key: &InstanceKey, message: Message, now: Timestamp) -> Result<(), Error>;
+
+    async fn instance(&self, key: &InstanceKey) -> Result<Option<Instance>, Error>;
+
+    /// The history of the current execution: at most `limit` turns' events, from the turn number
+    /// `from_turn` on (0 is the first). Empty past the end and for an unknown instance.
+    async fn history(
+        &self,
+        key: &InstanceKey,
+        from_turn: u64,
+        limit: u64,
+    ) -> Result<Recorded, Error>;
+
+    /// Instances of an app, newest first (by creation, then by id), in stable pages.
+    async fn instances(
+        &self,
+        app: &AppId,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<Page, Error>;
+
+    /// Removes an ended instance with all that belongs to it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::StillOpen`].
+    async fn purge(&self, key: &InstanceKey) -> Result<(), Error>;
+
+    /// Removes at most `limit` ended instances that match; call again while any were removed.
+    async fn purge_matching(
+        &self,
+        app: &AppId,
+        filter: &Filter,
+        limit: u32,
+    ) -> Result<Purged, Error>;
+}
+
+/// What [`Instances::create`] takes.
+#[derive(Debug, Clone)]
+pub struct NewInstance {
+    pub key: InstanceKey,
+    pub start: Start,
+    pub reuse: IdReuse,
+    pub now: Timestamp,
+}
+
+/// Which statuses of an existing instance allow replacing it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdReuse {
+    Never,
+    /// An ended instance makes way.
+    Ended,
+}
+
+/// An instance as management sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    pub key: InstanceKey,
+    pub execution: ExecutionId,
+    /// The orchestrator's name.
+    pub name: String,
+    pub status: Status,
+    pub input: Payload,
+    /// Set when the instance has ended.
+    pub outcome: Option<Outcome>,
+    pub custom_status: Option<Payload>,
+    pub parent: Option<Parent>,
+    /// The revision of the app that it runs on; set by its first turn.
+    pub revision: Option<RevisionId>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// The number of turns of the current execution.
+    pub turns: u64,
+    /// The number of events of the current execution's history.
+    pub history_len: u64,
+}
+
+/// A piece of history.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recorded {
+    pub events: Vec<Event>,
+    /// The number of turns that the events make up.
+    pub turns: u64,
+}
+
+/// All conditions must hold; empty ones always do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    pub statuses: Vec<Status>,
+    pub id_prefix: Option<String>,
+    pub name: Option<String>,
+    /// Inclusive.
+    pub created_from: Option<Timestamp>,
+    /// Exclusive.
+    pub created_to: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Whether an instance fulfils every condition; stores with indexes must agree with this.
+    #[must_use]
+    pub fn matches(&self, instance: &Instance) -> bool {
+        let id = instance.key.id.as_str();
+        (self.statuses.is_empty() || self.statuses.contains(&instance.status))
+            && self.id_prefix.as_ref().is_none_or(|p| id.starts_with(p))
+            && self.name.as_ref().is_none_or(|n| *n == instance.name)
+            && self
+                .created_from
+                .is_none_or(|from| instance.created_at >= from)
+            && self.created_to.is_none_or(|to| instance.created_at < to)
+    }
+}
+
+/// Which part of a listing is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageRequest {
+    /// At most this many, from 1.
+    pub limit: u32,
+    /// [`Page::next`] of the page before; opaque to callers.
+    pub after: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    pub instances: Vec<Instance>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// How much a purge removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Purged {
+    pub instances: u64,
+}

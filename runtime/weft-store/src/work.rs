@@ -1,0 +1,156 @@
+//! Running orchestrations: what a worker reads once and commits turn by turn.
+
+use async_trait::async_trait;
+use tokio::sync::broadcast;
+use weft_id::{ExecutionId, InstanceKey};
+use weft_orchestration::{Event, Failure, Message, Payload, Timestamp, Turn};
+
+use crate::{Error, Instance, Lease, NodeId, RevisionId, Shard};
+
+/// The worker's side.
+///
+/// A worker that owns a shard reads from the store when it takes the shard over and when it is
+/// woken; what its own commits create (tasks, timers) it already has.
+#[async_trait]
+pub trait Work: Send + Sync {
+    /// Takes every shard that nobody holds at `now` (or that `node` holds already) until `until`,
+    /// up to `most` shards in all; renews the ones held. Returns all leases of `node`. A renewed
+    /// lease keeps its epoch, a new one gets a higher epoch than any before.
+    async fn lease_shards(
+        &self,
+        node: NodeId,
+        most: u16,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Lease>, Error>;
+
+    /// Gives shards back, so that another node need not wait. Leases lost meanwhile are ignored.
+    async fn release_shards(&self, node: NodeId, leases: &[Lease]) -> Result<(), Error>;
+
+    /// News of inboxes that got messages, after their commit. A receiver that lags must read
+    /// [`Self::ready`] again.
+    fn wakeups(&self) -> broadcast::Receiver<Wakeup>;
+
+    /// Open instances of the shard that have messages which they may take now (a suspended one
+    /// only takes resume and terminate), in the order of their keys, after `after`.
+    async fn ready(
+        &self,
+        shard: Shard,
+        after: Option<&InstanceKey>,
+        limit: u32,
+    ) -> Result<Vec<InstanceKey>, Error>;
+
+    /// Activities of the shard that have not been finished, by number, after `after`.
+    async fn pending_tasks(
+        &self,
+        shard: Shard,
+        after: Option<TaskSeq>,
+        limit: u32,
+    ) -> Result<Vec<PendingTask>, Error>;
+
+    /// The earliest timers of the shard, by time.
+    async fn pending_timers(&self, shard: Shard, limit: u32) -> Result<Vec<PendingTimer>, Error>;
+
+    /// An open instance with its history and inbox; `None` when it is absent or has ended.
+    async fn load(&self, key: &InstanceKey) -> Result<Option<Loaded>, Error>;
+
+    /// The inbox of an open instance, in order.
+    async fn inbox(&self, key: &InstanceKey) -> Result<Vec<(MessageSeq, Message)>, Error>;
+
+    /// Commits one turn in one transaction, durably: checks the lease and the turn's number,
+    /// appends the events, removes what was consumed, creates tasks and timers, delivers messages
+    /// to other instances of the app (see [`weft_orchestration::Outgoing`]), sets status, outcome
+    /// and revision. An ended instance loses inbox and timers; its tasks still run. A continued
+    /// one loses history and timers, and gets the start and the carried messages in front of its
+    /// inbox.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`] for an older epoch, another turn number or another execution;
+    /// nothing is written then.
+    async fn commit_turn(&self, lease: Lease, commit: TurnCommit) -> Result<(), Error>;
+
+    /// Removes a finished activity and, in the same transaction, puts its result into the inbox of
+    /// the instance, where that is still in the same execution; wakes it. For results that no turn
+    /// consumes directly. Finishing a task twice has no effect.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`].
+    async fn finish_task(
+        &self,
+        lease: Lease,
+        key: &InstanceKey,
+        execution: ExecutionId,
+        task: u32,
+        result: Result<Payload, Failure>,
+        now: Timestamp,
+    ) -> Result<(), Error>;
+}
+
+/// An inbox got messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wakeup {
+    pub key: InstanceKey,
+}
+
+/// The position of a message in the order of all inboxes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageSeq(pub i64);
+
+/// The position of a task in the order of all tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskSeq(pub i64);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingTask {
+    pub seq: TaskSeq,
+    pub key: InstanceKey,
+    pub execution: ExecutionId,
+    pub id: u32,
+    pub name: String,
+    pub input: Payload,
+    pub attempt: u32,
+    /// The number of the call's first attempt.
+    pub call: u32,
+    /// The revision of the app that the instance runs on.
+    pub revision: Option<RevisionId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingTimer {
+    pub key: InstanceKey,
+    pub execution: ExecutionId,
+    pub id: u32,
+    pub fire_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    pub instance: Instance,
+    pub history: Vec<Event>,
+    pub inbox: Vec<(MessageSeq, Message)>,
+}
+
+/// One turn with what it consumed.
+#[derive(Debug, Clone)]
+pub struct TurnCommit {
+    pub key: InstanceKey,
+    /// The execution that the turn ran in.
+    pub execution: ExecutionId,
+    /// The number of turns that the execution had before this one.
+    pub turn_number: u64,
+    pub consumed: Consumed,
+    pub turn: Turn,
+    /// Pins the instance, on its first turn.
+    pub revision: Option<RevisionId>,
+    pub now: Timestamp,
+}
+
+/// What a turn received: gone with its commit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Consumed {
+    pub messages: Vec<MessageSeq>,
+    /// Activities of this execution whose results went into the turn directly.
+    pub tasks: Vec<u32>,
+    /// Timers of this execution that fired into the turn directly.
+    pub timers: Vec<u32>,
+}
