@@ -1,1 +1,31 @@
-//! Empty.
+//! What an app is: its components, its functions, and what each function may do.
+//!
+//! Pure: text and values in, checked values out. Owns the deployment document that a revision
+//! keeps ([`Deployment`]), the manifest `weft.toml` ([`Manifest`]), route templates, the syntax of
+//! outbound grants and the `/@{tenant}/{app}` prefix of data-plane paths ([`scope`]). It knows
+//! neither HTTP servers nor stores nor WebAssembly.
+//!
+//! Invariants:
+//! - a function's name is unique within its app;
+//! - a [`Deployment`] holds resolved values only: later changes of a default do not alter it;
+//! - whoever writes a manifest or settings gets every fault at once, each with its place.
+
+mod deployment;
+mod fault;
+mod function;
+mod limits;
+mod manifest;
+mod outbound;
+mod read;
+mod route;
+pub mod scope;
+mod settings;
+
+pub use deployment::{ComponentEntry, Deployment, DescribedFunction, SettingsError};
+pub use fault::{Fault, Faults};
+pub use function::{Auth, Function, FunctionKind, Trigger};
+pub use limits::{LimitSettings, Limits};
+pub use manifest::{Manifest, ManifestComponent, ManifestFunction};
+pub use outbound::{InvalidOutboundHost, OutboundHost};
+pub use route::{Constraint, InvalidRoute, RouteTemplate, Segment};
+pub use settings::Settings;

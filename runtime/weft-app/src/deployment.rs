@@ -1,0 +1,286 @@
+//! The document that one revision of an app is.
+//!
+//! Values in, values out: each change makes a new document from the old one. Settings are kept
+//! beside the functions resolved from them, so that a component may be replaced without losing
+//! them; those of a function that goes away go with it, because whoever takes the name later must
+//! not inherit its grants.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use weft_id::Component;
+
+use crate::fault::{Fault, Faults};
+use crate::{Function, FunctionKind, RouteTemplate, Settings, Trigger};
+
+/// Everything that is deployed of one app.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Deployment {
+    components: BTreeMap<Component, ComponentEntry>,
+    settings: BTreeMap<weft_id::Function, Settings>,
+    functions: BTreeMap<weft_id::Function, Function>,
+}
+
+/// An uploaded component and what was found in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComponentEntry {
+    /// SHA-256 of its bytes as 64 hexadecimal digits.
+    pub digest: String,
+    /// Its length in bytes.
+    pub size: u64,
+    pub functions: Vec<DescribedFunction>,
+}
+
+/// A function as its component describes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DescribedFunction {
+    pub name: weft_id::Function,
+    pub kind: FunctionKind,
+    pub description: Option<String>,
+    pub input_schema: Option<Value>,
+    pub output_schema: Option<Value>,
+    /// For HTTP functions.
+    pub route: Option<RouteTemplate>,
+    /// For HTTP functions: upper case; every method when empty.
+    pub methods: Vec<String>,
+}
+
+/// Why settings were not applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    #[error("there is no function {0}")]
+    UnknownFunction(weft_id::Function),
+    #[error(transparent)]
+    Faults(#[from] Faults),
+}
+
+impl Deployment {
+    /// A document of these components, with settings for some of their functions. Pointers of
+    /// faults are those of the manifest.
+    ///
+    /// # Errors
+    /// Every fault: names that occur twice, settings for absent functions, settings that a kind
+    /// of function cannot have, routes that collide.
+    pub fn new(
+        components: BTreeMap<Component, ComponentEntry>,
+        settings: BTreeMap<weft_id::Function, Settings>,
+    ) -> Result<Self, Faults> {
+        let mut faults = Vec::new();
+        let mut functions: BTreeMap<_, Function> = BTreeMap::new();
+        for (component, entry) in &components {
+            for described in &entry.functions {
+                let name = &described.name;
+                if let Some(other) = functions.get(name) {
+                    faults.push(name_taken(component, described, &other.component));
+                    continue;
+                }
+                let own = settings.get(name).cloned().unwrap_or_default();
+                faults.extend(own.check_kind(described.kind, &format!("/functions/{name}")));
+                functions.insert(name.clone(), resolve(component, described, own));
+            }
+        }
+        for name in settings
+            .keys()
+            .filter(|name| !functions.contains_key(*name))
+        {
+            let names: Vec<_> = functions.keys().map(ToString::to_string).collect();
+            let hint = format!("the components hold: {}", names.join(", "));
+            let pointer = format!("/functions/{name}");
+            faults.push(Fault::new(pointer, "no component holds this function").hint(hint));
+        }
+        faults.extend(colliding_routes(&functions));
+        Faults::check(faults)?;
+        Ok(Self {
+            components,
+            settings,
+            functions,
+        })
+    }
+
+    /// This document with a component added or replaced.
+    ///
+    /// # Errors
+    /// The faults of [`Self::new`].
+    pub fn with_component(&self, name: Component, entry: ComponentEntry) -> Result<Self, Faults> {
+        let mut components = self.components.clone();
+        components.insert(name, entry);
+        self.with_components(components)
+    }
+
+    /// This document without a component; `None` where it has none of that name.
+    #[must_use]
+    pub fn without_component(&self, name: &Component) -> Option<Self> {
+        let mut components = self.components.clone();
+        components.remove(name)?;
+        let fewer = self.with_components(components);
+        Some(fewer.expect("what is left was free of faults before"))
+    }
+
+    fn with_components(
+        &self,
+        components: BTreeMap<Component, ComponentEntry>,
+    ) -> Result<Self, Faults> {
+        let kept = |(name, _): &(&weft_id::Function, &Settings)| {
+            let own = self.functions.get(*name).map(|f| (&f.component, f.kind));
+            own.is_some_and(|(component, kind)| {
+                let entry = components.get(component);
+                let described = entry.into_iter().flat_map(|entry| &entry.functions);
+                described
+                    .filter(|described| described.kind == kind)
+                    .any(|described| described.name == **name)
+            })
+        };
+        let settings = self.settings.iter().filter(kept);
+        let settings = settings.map(|(name, own)| (name.clone(), own.clone()));
+        let settings = settings.collect();
+        Self::new(components, settings)
+    }
+
+    /// This document with the settings of one function replaced. Pointers of faults are relative
+    /// to the settings.
+    ///
+    /// # Errors
+    /// [`SettingsError`].
+    pub fn with_settings(
+        &self,
+        name: &weft_id::Function,
+        new: Settings,
+    ) -> Result<Self, SettingsError> {
+        if !self.functions.contains_key(name) {
+            return Err(SettingsError::UnknownFunction(name.clone()));
+        }
+        let mut settings = self.settings.clone();
+        settings.insert(name.clone(), new);
+        Self::new(self.components.clone(), settings).map_err(|faults| {
+            let prefix = format!("/functions/{name}");
+            let relative = faults.as_slice().iter().map(|fault| Fault {
+                pointer: fault
+                    .pointer
+                    .strip_prefix(&prefix)
+                    .unwrap_or(&fault.pointer)
+                    .to_owned(),
+                ..fault.clone()
+            });
+            let relative = Faults::check(relative.collect());
+            relative.expect_err("as many faults as before").into()
+        })
+    }
+
+    #[must_use]
+    pub fn components(&self) -> &BTreeMap<Component, ComponentEntry> {
+        &self.components
+    }
+
+    #[must_use]
+    pub fn functions(&self) -> &BTreeMap<weft_id::Function, Function> {
+        &self.functions
+    }
+
+    /// The settings that were given for a function; defaults where none were.
+    #[must_use]
+    pub fn settings(&self, name: &weft_id::Function) -> Settings {
+        self.settings.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The function of that name, where it is of that kind. Takes any text: guests may ask for
+    /// names that no function can have.
+    #[must_use]
+    pub fn function(&self, name: &str, kind: FunctionKind) -> Option<&Function> {
+        let name: weft_id::Function = name.parse().ok()?;
+        self.functions
+            .get(&name)
+            .filter(|function| function.kind == kind)
+    }
+
+    /// HTTP functions with their routes and methods (every method when empty), by name.
+    pub fn http_routes(&self) -> impl Iterator<Item = (&Function, &RouteTemplate, &[String])> {
+        self.functions.values().filter_map(|function| {
+            let Trigger::Http { route, methods } = function.trigger.as_ref()?;
+            Some((function, route, methods.as_slice()))
+        })
+    }
+
+    /// The component that holds a function, with its digest.
+    #[must_use]
+    pub fn component_of(&self, function: &Function) -> Option<&ComponentEntry> {
+        self.components.get(&function.component)
+    }
+
+    /// # Errors
+    /// Where the text is no such document, in `serde_json`'s words.
+    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("string keys and plain values only")
+    }
+}
+
+fn resolve(component: &Component, described: &DescribedFunction, own: Settings) -> Function {
+    let trigger = (described.kind == FunctionKind::Http).then(|| Trigger::Http {
+        route: own
+            .route
+            .or_else(|| described.route.clone())
+            .unwrap_or_else(|| RouteTemplate::from(&described.name)),
+        methods: own.methods.unwrap_or_else(|| described.methods.clone()),
+    });
+    Function {
+        name: described.name.clone(),
+        component: component.clone(),
+        kind: described.kind,
+        auth: own.auth.unwrap_or_default(),
+        trigger,
+        limits: own.limits.resolve(),
+        allowed_outbound_hosts: own.allowed_outbound_hosts,
+        env: own.env,
+        description: described.description.clone(),
+        input_schema: described.input_schema.clone(),
+        output_schema: described.output_schema.clone(),
+    }
+}
+
+fn name_taken(component: &Component, described: &DescribedFunction, other: &Component) -> Fault {
+    let name = &described.name;
+    let message = if component == other {
+        format!("the component {component} describes the function {name} twice")
+    } else {
+        format!("the components {other} and {component} both hold a function {name}")
+    };
+    let hint = "a function's name is unique within its app; rename one or remove a component";
+    Fault::new(format!("/components/{component}"), message).hint(hint)
+}
+
+/// Two functions may share a route only when each names its methods and none is named twice.
+fn colliding_routes(functions: &BTreeMap<weft_id::Function, Function>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut seen: Vec<(String, &[String], &weft_id::Function)> = Vec::new();
+    for function in functions.values() {
+        let Some(Trigger::Http { route, methods }) = &function.trigger else {
+            continue;
+        };
+        let shape = route.shape();
+        let overlaps = |other: &[String]| {
+            other.is_empty() || methods.is_empty() || other.iter().any(|m| methods.contains(m))
+        };
+        let other = seen
+            .iter()
+            .find(|(other_shape, other, _)| *other_shape == shape && overlaps(other));
+        if let Some((_, _, other)) = other {
+            let name = &function.name;
+            let message = format!(
+                "the route {route:?} is the one of the function {other}",
+                route = route.to_string()
+            );
+            let hint = "give one of them another route or other methods";
+            faults.push(Fault::new(format!("/functions/{name}/route"), message).hint(hint));
+        }
+        seen.push((shape, methods, &function.name));
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests;

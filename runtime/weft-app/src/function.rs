@@ -1,0 +1,79 @@
+//! A function as it runs: everything resolved.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use weft_id::Component;
+
+use crate::{Limits, OutboundHost, RouteTemplate};
+
+/// A deployed function with all that decides how it runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Function {
+    pub name: weft_id::Function,
+    pub component: Component,
+    pub kind: FunctionKind,
+    /// Who may call it through the data plane.
+    pub auth: Auth,
+    /// What calls it from outside; `None` for what is called by orchestrators, by the management
+    /// API and by the durable webhooks only.
+    pub trigger: Option<Trigger>,
+    pub limits: Limits,
+    /// Where outbound requests may go; nowhere when empty.
+    pub allowed_outbound_hosts: Vec<OutboundHost>,
+    pub env: BTreeMap<String, String>,
+    pub description: Option<String>,
+    pub input_schema: Option<Value>,
+    pub output_schema: Option<Value>,
+}
+
+/// What a function implements.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum FunctionKind {
+    Http,
+    Activity,
+    Orchestrator,
+}
+
+impl FunctionKind {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Activity => "activity",
+            Self::Orchestrator => "orchestrator",
+        }
+    }
+}
+
+/// Who may call an HTTP function.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Auth {
+    /// Everybody.
+    Anonymous,
+    /// A key of the tenant that may invoke.
+    #[default]
+    Function,
+    /// A key of the tenant's owner or of the operator.
+    Admin,
+}
+
+/// What makes a function run without being called by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Trigger {
+    Http {
+        /// Below `/api/`.
+        route: RouteTemplate,
+        /// Upper case; every method when empty.
+        methods: Vec<String>,
+    },
+}
