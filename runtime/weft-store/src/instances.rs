@@ -33,7 +33,11 @@ pub trait Instances: Send + Sync {
         limit: u64,
     ) -> Result<Recorded, Error>;
 
-    /// Instances of an app, newest first (by creation, then by id), in stable pages.
+    /// Instances of an app, newest first (by creation, then by id, both descending), in stable
+    /// pages.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a page token that no page gave.
     async fn instances(
         &self,
         app: &AppId,
@@ -89,6 +93,7 @@ pub struct Instance {
     /// The revision of the app that it runs on; set by its first turn.
     pub revision: Option<RevisionId>,
     pub created_at: Timestamp,
+    /// When the last turn was committed or the last message arrived.
     pub updated_at: Timestamp,
     /// The number of turns of the current execution.
     pub turns: u64,

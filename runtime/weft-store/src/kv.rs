@@ -68,3 +68,20 @@ impl KvLimits {
         Ok(())
     }
 }
+
+/// The number after adding `delta` to what is stored, decimal text or nothing (0).
+///
+/// # Errors
+/// [`Error::TooLarge`] when the value is no such number or the sum leaves the range.
+pub fn incremented(stored: Option<&[u8]>, delta: i64) -> Result<i64, Error> {
+    let number = match stored {
+        None => 0,
+        Some(bytes) => std::str::from_utf8(bytes)
+            .ok()
+            .and_then(|text| text.parse::<i64>().ok())
+            .ok_or_else(|| Error::TooLarge("the value is no number of 64 bits".to_owned()))?,
+    };
+    number
+        .checked_add(delta)
+        .ok_or_else(|| Error::TooLarge(format!("{number} + {delta} leaves the range of 64 bits")))
+}

@@ -12,20 +12,26 @@
 //! the shard now; everything held for it must be dropped.
 
 mod apps;
+mod cursor;
+mod delivery;
 mod error;
 mod instances;
 mod keys;
 mod kv;
+mod memory;
 mod shard;
 mod work;
 
 pub use apps::{Apps, Digest, NewRevision, Revision, RevisionId};
+pub use cursor::Cursor;
+pub use delivery::Delivery;
 pub use error::Error;
 pub use instances::{
     Filter, IdReuse, Instance, Instances, NewInstance, Page, PageRequest, Purged, Recorded,
 };
 pub use keys::{KeyId, KeyRecord, Keys, Role};
-pub use kv::{KeyValue, KvLimits};
+pub use kv::{KeyValue, KvLimits, incremented};
+pub use memory::MemoryStore;
 pub use shard::{Lease, NodeId, SHARDS, Shard};
 pub use work::{
     Consumed, Loaded, MessageSeq, PendingTask, PendingTimer, TaskSeq, TurnCommit, Wakeup, Work,

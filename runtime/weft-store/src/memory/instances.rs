@@ -1,0 +1,142 @@
+//! Managing instances in memory.
+
+use std::cmp::Reverse;
+
+use async_trait::async_trait;
+use weft_id::{AppId, InstanceId, InstanceKey};
+use weft_orchestration::{Message, Timestamp};
+
+use super::{MemoryStore, Record, State};
+use crate::{
+    Cursor, Error, Filter, IdReuse, Instance, Instances, NewInstance, Page, PageRequest, Purged,
+    Recorded,
+};
+
+#[async_trait]
+impl Instances for MemoryStore {
+    async fn create(&self, new: NewInstance) -> Result<(), Error> {
+        self.write(|state| {
+            if let Some(record) = state.instances.get(&new.key) {
+                let status = record.instance.status;
+                match new.reuse {
+                    IdReuse::Ended if status.is_terminal() => state.remove(&new.key),
+                    IdReuse::Ended | IdReuse::Never => {
+                        return Err(Error::AlreadyExists { status });
+                    }
+                }
+            }
+            state.insert(&new.key, new.start, new.now);
+            Ok(())
+        })
+    }
+
+    async fn send(&self, key: &InstanceKey, message: Message, now: Timestamp) -> Result<(), Error> {
+        self.write(|state| {
+            let record = state.instances.get(key).ok_or(Error::NotFound)?;
+            let status = record.instance.status;
+            if status.is_terminal() {
+                return Err(Error::Ended { status });
+            }
+            state.put(key, message, now);
+            Ok(())
+        })
+    }
+
+    async fn instance(&self, key: &InstanceKey) -> Result<Option<Instance>, Error> {
+        let state = self.state();
+        Ok(state.instances.get(key).map(|r| r.instance.clone()))
+    }
+
+    async fn history(
+        &self,
+        key: &InstanceKey,
+        from_turn: u64,
+        limit: u64,
+    ) -> Result<Recorded, Error> {
+        let state = self.state();
+        let history = state.instances.get(key).map(|r| r.history.as_slice());
+        let at = |turn: u64| usize::try_from(turn).unwrap_or(usize::MAX);
+        let turns = history
+            .unwrap_or_default()
+            .iter()
+            .skip(at(from_turn))
+            .take(at(limit));
+        let mut recorded = Recorded::default();
+        for turn in turns {
+            recorded.events.extend_from_slice(turn);
+            recorded.turns += 1;
+        }
+        Ok(recorded)
+    }
+
+    async fn instances(
+        &self,
+        app: &AppId,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<Page, Error> {
+        let after = page.after.as_deref().map(Cursor::decode).transpose()?;
+        let limit = usize::try_from(page.limit.max(1)).unwrap_or(usize::MAX);
+        let state = self.state();
+        let mut found: Vec<_> = state
+            .matching(app, filter)
+            .map(|record| (Cursor::of(&record.instance), &record.instance))
+            .filter(|(cursor, _)| after.as_ref().is_none_or(|after| cursor < after))
+            .collect();
+        found.sort_by_key(|(cursor, _)| Reverse(cursor.clone()));
+        let more = found.len() > limit;
+        found.truncate(limit);
+        Ok(Page {
+            next: found.last().filter(|_| more).map(|(last, _)| last.encode()),
+            instances: found.into_iter().map(|(_, i)| i.clone()).collect(),
+        })
+    }
+
+    async fn purge(&self, key: &InstanceKey) -> Result<(), Error> {
+        let mut state = self.state();
+        let record = state.instances.get(key).ok_or(Error::NotFound)?;
+        let status = record.instance.status;
+        if !status.is_terminal() {
+            return Err(Error::StillOpen { status });
+        }
+        state.remove(key);
+        Ok(())
+    }
+
+    async fn purge_matching(
+        &self,
+        app: &AppId,
+        filter: &Filter,
+        limit: u32,
+    ) -> Result<Purged, Error> {
+        let mut state = self.state();
+        let keys: Vec<_> = state
+            .matching(app, filter)
+            .filter(|record| record.instance.status.is_terminal())
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .map(|record| record.instance.key.clone())
+            .collect();
+        for key in &keys {
+            state.remove(key);
+        }
+        let instances = keys.len() as u64;
+        Ok(Purged { instances })
+    }
+}
+
+impl State {
+    fn matching(&self, app: &AppId, filter: &Filter) -> impl Iterator<Item = &Record> {
+        self.of_app(app)
+            .filter(|record| filter.matches(&record.instance))
+    }
+
+    /// The instances of an app, in the order of their keys.
+    pub(super) fn of_app(&self, app: &AppId) -> impl Iterator<Item = &Record> {
+        // Control characters are refused, so nothing sorts before a single space.
+        let least: InstanceId = " ".parse().expect("a space is a valid id");
+        self.instances
+            .range(InstanceKey::new(app.clone(), least)..)
+            .map(|(_, record)| record)
+            .take_while(|record| record.instance.key.app == *app)
+    }
+}

@@ -1,0 +1,45 @@
+//! API keys and tenants in memory.
+
+use async_trait::async_trait;
+use weft_id::Tenant;
+use weft_orchestration::Timestamp;
+
+use super::MemoryStore;
+use crate::{Error, KeyId, KeyRecord, Keys};
+
+#[async_trait]
+impl Keys for MemoryStore {
+    async fn put_key(&self, key: KeyRecord) -> Result<(), Error> {
+        self.state().keys.insert(key.id.clone(), key);
+        Ok(())
+    }
+
+    async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, Error> {
+        Ok(self.state().keys.get(id).cloned())
+    }
+
+    async fn keys(&self, tenant: Option<&Tenant>) -> Result<Vec<KeyRecord>, Error> {
+        let state = self.state();
+        let of_tenant = state.keys.values().filter(|k| k.tenant.as_ref() == tenant);
+        let mut keys: Vec<_> = of_tenant.cloned().collect();
+        // Stable: keys of the same instant stay in the order of their ids.
+        keys.sort_by_key(|key| key.created_at);
+        Ok(keys)
+    }
+
+    async fn delete_key(&self, id: &KeyId) -> Result<(), Error> {
+        let removed = self.state().keys.remove(id);
+        removed.map(drop).ok_or(Error::NotFound)
+    }
+
+    async fn put_tenant(&self, tenant: &Tenant, _now: Timestamp) -> Result<(), Error> {
+        self.state().tenants.insert(tenant.clone());
+        Ok(())
+    }
+
+    async fn tenants(&self) -> Result<Vec<Tenant>, Error> {
+        let mut tenants = self.state().tenants.clone();
+        tenants.insert(Tenant::default());
+        Ok(tenants.into_iter().collect())
+    }
+}
