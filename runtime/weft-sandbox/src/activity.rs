@@ -1,0 +1,122 @@
+//! Calls of activities.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use weft_orchestration::{Failure, Payload};
+
+use crate::bindings::exports::weft::functions::activity;
+use crate::config::Invocation;
+use crate::state::Role;
+use crate::{CallError, Sandbox};
+
+/// Which call of an orchestration this is; all empty, with attempt 1, for a direct call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActivityCall {
+    pub instance_id: String,
+    /// The same for every attempt at one call.
+    pub idempotency_key: String,
+    /// From 1.
+    pub attempt: u32,
+}
+
+impl ActivityCall {
+    /// A call that no orchestration made.
+    #[must_use]
+    pub fn direct() -> Self {
+        Self {
+            instance_id: String::new(),
+            idempotency_key: String::new(),
+            attempt: 1,
+        }
+    }
+}
+
+/// An activity that ran to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completed {
+    /// What it returned: its output, or the failure that its code reports.
+    pub result: Result<Payload, Failure>,
+    pub usage: Usage,
+}
+
+/// What one call took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// From admission to the end.
+    pub duration: Duration,
+    /// Time in which the guest or a host call of it ran.
+    pub busy: Duration,
+    /// Linear memory at the end, which is its maximum.
+    pub memory_bytes: u64,
+}
+
+impl Sandbox {
+    /// Runs an activity in a new instance; dropping the future stops it.
+    ///
+    /// # Errors
+    /// See [`CallError`]; [`CallError::to_failure`] makes it what an orchestration records.
+    pub async fn activity(
+        &self,
+        call: Invocation,
+        input: Payload,
+        of: ActivityCall,
+    ) -> Result<Completed, CallError> {
+        let output_max = self.config().guest.output_bytes_max;
+        let _admitted = self.gate().admit(&call).await?;
+        let started = Instant::now();
+        let loaded = self.load(call.component).await?;
+        let indices = loaded.activity()?;
+        let timeout = Duration::from_millis(call.function.limits.timeout_ms.into());
+        let name = call.function.name.clone();
+        let mut store = self.store(call, Role::Activity, timeout);
+        let of = activity::Call {
+            instance_id: of.instance_id,
+            idempotency_key: of.idempotency_key,
+            attempt: of.attempt,
+        };
+        let run = async {
+            let instance = loaded.pre.instantiate_async(&mut store).await?;
+            let guest = indices.load(&mut store, &instance)?;
+            let run = guest.call_run(&mut store, name.as_str(), input.as_str(), &of);
+            run.await
+        };
+        let (result, busy) = timed(tokio::time::timeout(timeout, run)).await;
+        let result = match result {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => return Err(store.data().explain(&error)),
+            Err(_) => return Err(CallError::Timeout(timeout)),
+        };
+        let len = result.as_ref().map_or(0, String::len) as u64;
+        if len > output_max {
+            return Err(CallError::Limit {
+                what: "the bytes of an output",
+                max: output_max,
+                message: format!("this one has {len}"),
+            });
+        }
+        Ok(Completed {
+            result: result.map(Payload::from).map_err(Failure::from),
+            usage: Usage {
+                duration: started.elapsed(),
+                busy,
+                memory_bytes: store.data().bounds.memory_bytes(),
+            },
+        })
+    }
+}
+
+/// Runs a future and adds up the time in which it is polled.
+async fn timed<F: Future>(future: F) -> (F::Output, Duration) {
+    let mut future = pin!(future);
+    let mut busy = Duration::ZERO;
+    let output = poll_fn(|cx| {
+        let from = Instant::now();
+        let polled = future.as_mut().poll(cx);
+        busy += from.elapsed();
+        polled
+    });
+    let output = output.await;
+    (output, busy)
+}

@@ -1,0 +1,206 @@
+//! What the sandbox is told when it is made, and what each call brings along.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use weft_id::InstanceId;
+use weft_store::Digest;
+
+use crate::egress::Cidr;
+
+/// How a sandbox is set up. Every bound has a default that the documentation of its field gives.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where native code is kept, created with mode 0700; `None` keeps it in anonymous memory.
+    pub native_dir: Option<PathBuf>,
+    /// Signs native code, so that nothing but what this sandbox compiled is ever run.
+    pub signing_key: [u8; 32],
+    pub compiler: Compiler,
+    pub pool: Pool,
+    pub upload: UploadLimits,
+    pub guest: GuestLimits,
+    pub admission: Admission,
+    /// Components that are kept loaded (default 256); the least recently used goes first.
+    pub loaded_max: usize,
+    /// Private address ranges that outbound requests may reach nevertheless.
+    pub egress_allow: Vec<Cidr>,
+}
+
+impl Config {
+    /// The defaults, with `program` as the compiler: it must call [`crate::compile_main`] when it
+    /// is started with [`Compiler::args`].
+    #[must_use]
+    pub fn new(program: PathBuf, signing_key: [u8; 32]) -> Self {
+        Self {
+            native_dir: None,
+            signing_key,
+            compiler: Compiler::new(program),
+            pool: Pool::default(),
+            upload: UploadLimits::default(),
+            guest: GuestLimits::default(),
+            admission: Admission::default(),
+            loaded_max: 256,
+            egress_allow: Vec::new(),
+        }
+    }
+}
+
+/// The program that compiles uploads, and what one run of it may take.
+#[derive(Debug, Clone)]
+pub struct Compiler {
+    pub program: PathBuf,
+    /// Default: `compile`.
+    pub args: Vec<String>,
+    /// Address space (default 4 GiB; CPython with its libraries needs about half).
+    pub memory_bytes_max: u64,
+    /// Processor time, summed over threads (default 120 s).
+    pub cpu_max: Duration,
+    /// Default 120 s.
+    pub wall_max: Duration,
+    /// Native code of one component (default 512 MiB).
+    pub output_bytes_max: u64,
+    /// Runs at one time (default 1; others wait).
+    pub concurrency: usize,
+}
+
+impl Compiler {
+    fn new(program: PathBuf) -> Self {
+        Self {
+            program,
+            args: vec!["compile".to_owned()],
+            memory_bytes_max: 4 << 30,
+            cpu_max: Duration::from_secs(120),
+            wall_max: Duration::from_secs(120),
+            output_bytes_max: 512 << 20,
+            concurrency: 1,
+        }
+    }
+}
+
+/// How much the engine sets aside. Totals bind, not what one component takes: a Python component
+/// has 41 core instances.
+#[derive(Debug, Clone, Copy)]
+pub struct Pool {
+    /// Instances that exist at one time, running or parked (default 1500).
+    pub instances: u32,
+    /// The largest linear memory of any function (default 1 GiB).
+    pub memory_bytes_max: usize,
+    /// Bytes of a freed memory that stay resident to be cleared and used again (default 2 MiB).
+    pub memory_keep_resident: usize,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self {
+            instances: 1500,
+            memory_bytes_max: 1 << 30,
+            memory_keep_resident: 2 << 20,
+        }
+    }
+}
+
+/// Bounds on uploads, chosen so that CPython, StarlingMonkey, QuickJS and Go pass.
+#[derive(Debug, Clone, Copy)]
+pub struct UploadLimits {
+    /// Default 64 MiB.
+    pub bytes_max: usize,
+    /// Functions in one module (default 150,000).
+    pub functions_max: u32,
+    /// Bytes of one function's body (default 4 MiB).
+    pub body_bytes_max: usize,
+    /// Local variables of one function (default 20,000).
+    pub locals_max: u32,
+    /// Imports of the component and of one module (default 10,000).
+    pub imports_max: u32,
+    /// Instances after expanding what instantiates what (default 100).
+    pub instances_max: u64,
+    /// Components within components (default 16).
+    pub nesting_max: usize,
+}
+
+impl Default for UploadLimits {
+    fn default() -> Self {
+        Self {
+            bytes_max: 64 << 20,
+            functions_max: 150_000,
+            body_bytes_max: 4 << 20,
+            locals_max: 20_000,
+            imports_max: 10_000,
+            instances_max: 100,
+            nesting_max: 16,
+        }
+    }
+}
+
+/// Bounds on every guest; memory and time come from the function's own limits.
+#[derive(Debug, Clone, Copy)]
+pub struct GuestLimits {
+    /// Elements of all tables together (default 100,000).
+    pub table_elements_max: usize,
+    /// Handles that the host holds for a guest (default 10,000).
+    pub resources_max: usize,
+    /// Bytes that one host call may take in (default 32 MiB, above the largest payload).
+    pub hostcall_bytes_max: usize,
+    /// Bytes asked for in one call for randomness (default 64 KiB).
+    pub random_bytes_max: u64,
+    /// Bytes of one set of HTTP headers as held in memory (default 32 KiB).
+    pub header_bytes_max: usize,
+    /// Bytes of a request's body (default 64 MiB).
+    pub request_bytes_max: usize,
+    /// Bytes of a response's body, and of an activity's output (default 64 MiB).
+    pub output_bytes_max: u64,
+    /// A response body that nothing is added to for so long is ended (default 60 s).
+    pub idle_max: Duration,
+    /// Bytes of log that one invocation writes; the rest is counted (default 256 KiB).
+    pub log_bytes_max: usize,
+    /// Wall-clock time that one turn of an orchestrator may take (default 10 s).
+    pub turn_max: Duration,
+}
+
+impl Default for GuestLimits {
+    fn default() -> Self {
+        Self {
+            table_elements_max: 100_000,
+            resources_max: 10_000,
+            hostcall_bytes_max: 32 << 20,
+            random_bytes_max: 64 << 10,
+            header_bytes_max: 32 << 10,
+            request_bytes_max: 64 << 20,
+            output_bytes_max: 64 << 20,
+            idle_max: Duration::from_secs(60),
+            log_bytes_max: 256 << 10,
+            turn_max: Duration::from_secs(10),
+        }
+    }
+}
+
+/// How many invocations one tenant runs at a time.
+#[derive(Debug, Clone, Copy)]
+pub struct Admission {
+    /// Invocations of one tenant (default 512, well below the pool).
+    pub per_tenant: usize,
+    /// How long one more waits before it is refused (default 2 s).
+    pub wait_max: Duration,
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self {
+            per_tenant: 512,
+            wait_max: Duration::from_secs(2),
+        }
+    }
+}
+
+/// What to run and in whose name; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    pub app: weft_id::AppId,
+    /// Its name, limits, environment and outbound grants.
+    pub function: Arc<weft_app::Function>,
+    /// The component that holds it.
+    pub component: Digest,
+    /// For logs: the orchestration that the call belongs to.
+    pub instance: Option<InstanceId>,
+}

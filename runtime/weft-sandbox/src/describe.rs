@@ -1,0 +1,154 @@
+//! Asks a component what it holds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use weft_app::{DescribedFunction, Function, FunctionKind};
+use weft_store::Digest;
+
+use crate::bindings::exports::weft::functions::describe;
+use crate::config::Invocation;
+use crate::loaded::Loaded;
+use crate::state::Role;
+use crate::{CallError, Sandbox, UploadError};
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+const FUNCTIONS_MAX: usize = 1000;
+
+impl Sandbox {
+    pub(crate) async fn describe(
+        &self,
+        name: &weft_id::Component,
+        digest: Digest,
+        loaded: &Arc<Loaded>,
+    ) -> Result<Vec<DescribedFunction>, UploadError> {
+        let own_name = name.as_str().parse();
+        let own_name = own_name.expect("names of components and functions have one syntax");
+        let Some(indices) = &loaded.describe else {
+            return Ok(undescribed(&own_name, loaded));
+        };
+        let call = Invocation {
+            app: weft_id::AppId::default(),
+            function: Arc::new(asked(&own_name, name)),
+            component: digest,
+            instance: None,
+        };
+        let mut store = self.store(call, Role::Describe, TIMEOUT);
+        let ask = async {
+            let instance = loaded.pre.instantiate_async(&mut store).await?;
+            let guest = indices.load(&mut store, &instance)?;
+            guest.call_describe(&mut store).await
+        };
+        let answer = match tokio::time::timeout(TIMEOUT, ask).await {
+            Ok(Ok(functions)) => functions,
+            Ok(Err(error)) => return Err(failed(&store.data().explain(&error))),
+            Err(_) => return Err(failed(&CallError::Timeout(TIMEOUT))),
+        };
+        if answer.is_empty() {
+            return Ok(undescribed(&own_name, loaded));
+        }
+        if answer.len() > FUNCTIONS_MAX {
+            let why = format!("it lists more than {FUNCTIONS_MAX} functions");
+            return Err(UploadError::Describe(why));
+        }
+        let functions: Result<Vec<_>, _> = answer.into_iter().map(check).collect();
+        let functions = functions.map_err(UploadError::Describe)?;
+        check_roles(&functions, loaded)?;
+        Ok(functions)
+    }
+}
+
+fn failed(error: &CallError) -> UploadError {
+    match error {
+        CallError::Busy(why) => UploadError::Busy(why.clone()),
+        CallError::Internal(why) => UploadError::Internal(why.clone()),
+        CallError::NoComponent(_)
+        | CallError::NoRole(_)
+        | CallError::Timeout(_)
+        | CallError::Limit { .. }
+        | CallError::Trap(_)
+        | CallError::NoResponse
+        | CallError::ErrorResponse(_)
+        | CallError::BadRequest(_) => UploadError::Describe(error.to_string()),
+    }
+}
+
+/// The function that a component without `describe` is, one for each role that it exports.
+fn undescribed(name: &weft_id::Function, loaded: &Loaded) -> Vec<DescribedFunction> {
+    let kinds = [
+        (FunctionKind::Http, loaded.http().is_ok()),
+        (FunctionKind::Activity, loaded.activity().is_ok()),
+        (FunctionKind::Orchestrator, loaded.orchestrator().is_ok()),
+    ];
+    let kind = kinds.into_iter().find(|(_, exported)| *exported);
+    let (kind, _) = kind.expect("a component without any role is not loaded");
+    vec![DescribedFunction {
+        name: name.clone(),
+        kind,
+        description: None,
+        input_schema: None,
+        output_schema: None,
+        route: None,
+        methods: Vec::new(),
+    }]
+}
+
+fn asked(name: &weft_id::Function, component: &weft_id::Component) -> Function {
+    Function {
+        name: name.clone(),
+        component: component.clone(),
+        kind: FunctionKind::Activity,
+        auth: weft_app::Auth::default(),
+        trigger: None,
+        limits: weft_app::Limits::default(),
+        allowed_outbound_hosts: Vec::new(),
+        env: std::collections::BTreeMap::new(),
+        description: None,
+        input_schema: None,
+        output_schema: None,
+    }
+}
+
+fn check(function: describe::Function) -> Result<DescribedFunction, String> {
+    let name = &function.name;
+    let schema = |what: &str, text: Option<String>| -> Result<Option<Value>, String> {
+        let parsed = text.map(|text| serde_json::from_str(&text)).transpose();
+        parsed.map_err(|error| format!("the {what} schema of {name:?} is no JSON: {error}"))
+    };
+    let route = function.route.map(|route| route.parse()).transpose();
+    Ok(DescribedFunction {
+        kind: match function.kind {
+            describe::Kind::Http => FunctionKind::Http,
+            describe::Kind::Activity => FunctionKind::Activity,
+            describe::Kind::Orchestrator => FunctionKind::Orchestrator,
+        },
+        input_schema: schema("input", function.input_schema)?,
+        output_schema: schema("output", function.output_schema)?,
+        route: route.map_err(|error| format!("the route of {name:?}: {error}"))?,
+        methods: function
+            .methods
+            .iter()
+            .map(|method| method.to_ascii_uppercase())
+            .collect(),
+        description: function.description,
+        name: name.parse().map_err(|error| format!("{name:?}: {error}"))?,
+    })
+}
+
+fn check_roles(functions: &[DescribedFunction], loaded: &Loaded) -> Result<(), UploadError> {
+    let mut names = std::collections::BTreeSet::new();
+    for function in functions {
+        let name = &function.name;
+        if !names.insert(name) {
+            return Err(UploadError::Describe(format!("{name} is listed twice")));
+        }
+        let role = match function.kind {
+            FunctionKind::Http => loaded.http().map(drop),
+            FunctionKind::Activity => loaded.activity().map(drop),
+            FunctionKind::Orchestrator => loaded.orchestrator().map(drop),
+        };
+        role.map_err(|error| UploadError::Describe(format!("it lists {name}, but {error}")))?;
+    }
+    Ok(())
+}

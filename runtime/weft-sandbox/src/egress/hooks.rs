@@ -1,0 +1,82 @@
+//! The place where `wasi:http` hands over a guest's request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use super::Egress;
+use super::send::{Denied, Timeouts};
+use crate::config::Invocation;
+use crate::logs::Logs;
+use crate::services::LogLevel;
+use crate::state::Role;
+
+/// The bound on every single wait of a request; the call's own deadline is above it.
+const WAIT_MAX: Duration = Duration::from_secs(120);
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// Requests of one guest.
+pub(crate) struct Hooks {
+    egress: Arc<Egress>,
+    function: Arc<weft_app::Function>,
+    logs: Logs,
+    /// Why this guest makes no requests at all.
+    refusal: Option<String>,
+}
+
+impl Hooks {
+    pub(crate) fn new(egress: &Arc<Egress>, call: &Invocation, role: &Role, logs: &Logs) -> Self {
+        let refusal = match role {
+            Role::Http | Role::Activity => None,
+            Role::Orchestrator(_) | Role::Describe => Some(format!(
+                "HTTP requests are not for {}: the answers differ between replays; call an \
+                 activity that makes the request",
+                role.plural()
+            )),
+        };
+        Self {
+            egress: Arc::clone(egress),
+            function: Arc::clone(&call.function),
+            logs: logs.clone(),
+            refusal,
+        }
+    }
+}
+
+type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
+
+impl WasiHttpHooks for Hooks {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _processed: Io,
+    ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, Io), Error>> + Send> {
+        if let Some(refusal) = self.refusal.clone() {
+            self.logs.message(LogLevel::Error, "http", &refusal);
+            return Box::new(async move { Err(Error::InternalError(Some(refusal))) });
+        }
+        let (egress, function) = (Arc::clone(&self.egress), Arc::clone(&self.function));
+        let logs = self.logs.clone();
+        let bounded = |asked: Option<Duration>, max: Duration| asked.map_or(max, |t| t.min(max));
+        let options = options.unwrap_or_default();
+        let timeouts = Timeouts {
+            connect: bounded(options.connect_timeout, CONNECT_MAX),
+            first_byte: bounded(options.first_byte_timeout, WAIT_MAX),
+            between_bytes: bounded(options.between_bytes_timeout, WAIT_MAX),
+        };
+        Box::new(async move {
+            let grants = &function.allowed_outbound_hosts;
+            let target = match egress.target(request.uri(), grants, timeouts.connect).await {
+                Ok(target) => target,
+                Err(denied) => {
+                    // The codes of wasi:http carry no text.
+                    logs.message(LogLevel::Warn, "http", &denied.to_string());
+                    return Err(Denied::into_code(denied));
+                }
+            };
+            egress.send(target, request, timeouts).await
+        })
+    }
+}

@@ -1,0 +1,41 @@
+//! Requests that guests make: only to granted hosts, only to addresses that were checked.
+//!
+//! A name is resolved once, every address it has is checked, and the connection goes to one of
+//! those addresses, so that a name which changes its mind gains nothing. Redirects are not
+//! followed: a guest that follows one makes a new request.
+
+mod address;
+mod hooks;
+mod send;
+
+use std::sync::Arc;
+
+use rustls::{ClientConfig, RootCertStore};
+
+pub use address::{Cidr, InvalidCidr};
+pub(crate) use hooks::Hooks;
+
+/// What all requests share.
+pub(crate) struct Egress {
+    /// Private ranges that the operator has opened.
+    allow: Vec<Cidr>,
+    tls: Arc<ClientConfig>,
+}
+
+impl Egress {
+    pub(crate) fn new(allow: Vec<Cidr>) -> Self {
+        let roots = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.into(),
+        };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring supports the default versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self {
+            allow,
+            tls: Arc::new(tls),
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Checks where a request goes, connects there, and sends it.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body::{Body, Frame};
+use http_body_util::BodyExt;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+use tokio_rustls::TlsConnector;
+use wasmtime_wasi_http::{Error, WasiBody};
+use weft_app::OutboundHost;
+
+use super::Egress;
+use super::address::is_public;
+
+/// Bounds on the waits of one request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timeouts {
+    pub(super) connect: Duration,
+    pub(super) first_byte: Duration,
+    pub(super) between_bytes: Duration,
+}
+
+/// Where a request may go: checked addresses of a granted host.
+#[derive(Debug)]
+pub(super) struct Target {
+    https: bool,
+    /// Without brackets.
+    host: String,
+    addresses: Vec<SocketAddr>,
+}
+
+/// Why a request does not go out.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Denied {
+    #[error("the request's URL is not usable: {0}")]
+    Url(&'static str),
+    #[error("the request to {0} is not granted: add that to the function's allowed_outbound_hosts")]
+    NotGranted(String),
+    #[error("{host} leads to {address}, which is a private or special address")]
+    Private { host: String, address: IpAddr },
+    #[error("{host} is not known: {why}")]
+    Unknown { host: String, why: String },
+    #[error("looking up {0} took too long")]
+    LookupTimeout(String),
+}
+
+impl Denied {
+    pub(super) fn into_code(self) -> Error {
+        match self {
+            Self::Url(_) => Error::HttpRequestUriInvalid,
+            Self::NotGranted(_) => Error::HttpRequestDenied,
+            Self::Private { .. } => Error::DestinationIpProhibited,
+            Self::Unknown { why, .. } => Error::DnsError {
+                rcode: Some(why),
+                info_code: None,
+            },
+            Self::LookupTimeout(_) => Error::DnsTimeout,
+        }
+    }
+}
+
+/// What a URL asks for, in the form that grants are compared with.
+struct Asked<'a> {
+    https: bool,
+    /// IPv6 addresses in brackets.
+    host: &'a str,
+    port: u16,
+}
+
+fn asked(uri: &Uri) -> Result<Asked<'_>, Denied> {
+    let https = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => false,
+        Some(_) | None => return Err(Denied::Url("the scheme must be http or https")),
+    };
+    let authority = uri.authority().ok_or(Denied::Url("there is no host"))?;
+    if authority.as_str().contains('@') {
+        return Err(Denied::Url("a user name or password does not belong there"));
+    }
+    let default = if https { 443 } else { 80 };
+    let port = match authority.as_str().strip_prefix(authority.host()) {
+        Some("") => default,
+        _ => authority
+            .port_u16()
+            .ok_or(Denied::Url("the port is no number"))?,
+    };
+    if port == 0 || authority.host().is_empty() {
+        return Err(Denied::Url("there is no host or no port"));
+    }
+    Ok(Asked {
+        https,
+        host: authority.host(),
+        port,
+    })
+}
+
+impl Egress {
+    /// Checks the grant, resolves the host and checks all of its addresses.
+    pub(super) async fn target(
+        &self,
+        uri: &Uri,
+        grants: &[OutboundHost],
+        timeout: Duration,
+    ) -> Result<Target, Denied> {
+        let Asked { https, host, port } = asked(uri)?;
+        let granted = |grant: &OutboundHost| grant.allows(https, host, port);
+        if !grants.iter().any(granted) {
+            let scheme = if https { "https" } else { "http" };
+            return Err(Denied::NotGranted(format!("{scheme}://{host}:{port}")));
+        }
+        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+        let bare = bare.unwrap_or(host);
+        let found = tokio::time::timeout(timeout, tokio::net::lookup_host((bare, port))).await;
+        let unknown = |why: String| Denied::Unknown {
+            host: host.to_owned(),
+            why,
+        };
+        let addresses: Vec<SocketAddr> = match found {
+            Ok(Ok(addresses)) => addresses.collect(),
+            Ok(Err(error)) => return Err(unknown(error.to_string())),
+            Err(_) => return Err(Denied::LookupTimeout(host.to_owned())),
+        };
+        if addresses.is_empty() {
+            return Err(unknown("it has no address".to_owned()));
+        }
+        self.check(host, &addresses)?;
+        Ok(Target {
+            https,
+            host: bare.to_owned(),
+            addresses,
+        })
+    }
+
+    /// One address that is not to be reached refuses the name: it could be chosen next time.
+    fn check(&self, host: &str, addresses: &[SocketAddr]) -> Result<(), Denied> {
+        let open = |ip: IpAddr| is_public(ip) || self.allow.iter().any(|range| range.contains(ip));
+        match addresses.iter().find(|address| !open(address.ip())) {
+            Some(address) => Err(Denied::Private {
+                host: host.to_owned(),
+                address: address.ip(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn send(
+        &self,
+        target: Target,
+        mut request: Request<WasiBody>,
+        timeouts: Timeouts,
+    ) -> Result<
+        (
+            Response<WasiBody>,
+            Box<dyn Future<Output = Result<(), Error>> + Send>,
+        ),
+        Error,
+    > {
+        let connect = tokio::time::timeout(timeouts.connect, self.connect(&target));
+        let stream = connect.await.map_err(|_| Error::ConnectionTimeout)??;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // In the origin form: an absolute one would speak to a proxy.
+        let path = request.uri().path_and_query();
+        *request.uri_mut() = path.map_or_else(|| Uri::from_static("/"), |p| p.clone().into());
+        let mut connection = Box::pin(connection);
+        let mut open = true;
+        let response = {
+            let send = sender.send_request(request);
+            let mut send = pin!(tokio::time::timeout(timeouts.first_byte, send));
+            poll_fn(|cx| {
+                if let Poll::Ready(answer) = send.as_mut().poll(cx) {
+                    return Poll::Ready(match answer {
+                        Ok(response) => response.map_err(Error::from),
+                        Err(_) => Err(Error::ConnectionReadTimeout),
+                    });
+                }
+                if open && let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                    open = false;
+                    if let Err(error) = ended {
+                        return Poll::Ready(Err(error.into()));
+                    }
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Pending
+            })
+            .await?
+        };
+        let response = response.map(|body| TimedBody::new(body, timeouts.between_bytes));
+        let io = async move {
+            if open {
+                connection.await?;
+            }
+            Ok(())
+        };
+        Ok((response.map(BodyExt::boxed_unsync), Box::new(io)))
+    }
+
+    /// A connection to one of the checked addresses, in their order.
+    async fn connect(&self, target: &Target) -> Result<Stream, Error> {
+        let mut last = io::Error::other("there is no address");
+        for address in &target.addresses {
+            match TcpStream::connect(address).await {
+                Ok(tcp) => return self.secure(target, tcp).await,
+                Err(error) => last = error,
+            }
+        }
+        Err(Error::Connect(last))
+    }
+
+    async fn secure(&self, target: &Target, tcp: TcpStream) -> Result<Stream, Error> {
+        drop(tcp.set_nodelay(true));
+        if !target.https {
+            return Ok(Box::new(tcp));
+        }
+        let name = ServerName::try_from(target.host.clone());
+        let name = name.map_err(|_| Error::HttpRequestUriInvalid)?;
+        let connector = TlsConnector::from(self.tls.clone());
+        let stream = connector.connect(name, tcp).await.map_err(Error::Tls)?;
+        Ok(Box::new(stream))
+    }
+}
+
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+type Stream = Box<dyn Duplex>;
+
+/// A body that fails when nothing comes for a while.
+struct TimedBody {
+    inner: hyper::body::Incoming,
+    sleep: Option<Pin<Box<Sleep>>>,
+    max: Duration,
+}
+
+impl TimedBody {
+    fn new(inner: hyper::body::Incoming, max: Duration) -> Self {
+        Self {
+            inner,
+            sleep: None,
+            max,
+        }
+    }
+}
+
+impl Body for TimedBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
+            this.sleep = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(Error::from)));
+        }
+        let max = this.max;
+        let sleep = this
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(max)));
+        let late = sleep.as_mut().poll(cx);
+        late.map(|()| Some(Err(Error::ConnectionReadTimeout)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+}

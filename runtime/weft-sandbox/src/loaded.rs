@@ -1,0 +1,73 @@
+//! A component that is ready to be instantiated, and what it exports.
+
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+use crate::bindings::exports::weft::functions::{activity, describe, orchestrator};
+use crate::state::State;
+use crate::{CallError, UploadError};
+
+pub(crate) struct Loaded {
+    pub(crate) pre: InstancePre<State>,
+    http: Option<ProxyPre<State>>,
+    activity: Option<activity::GuestIndices>,
+    orchestrator: Option<orchestrator::GuestIndices>,
+    pub(crate) describe: Option<describe::GuestIndices>,
+}
+
+impl Loaded {
+    pub(crate) fn new(linker: &Linker<State>, component: &Component) -> Result<Self, UploadError> {
+        let pre = linker
+            .instantiate_pre(component)
+            .map_err(|error| UploadError::Unlinkable(format!("{error:#}")))?;
+        let loaded = Self {
+            http: ProxyPre::new(pre.clone()).ok(),
+            activity: activity::GuestIndices::new(&pre).ok(),
+            orchestrator: orchestrator::GuestIndices::new(&pre).ok(),
+            describe: describe::GuestIndices::new(&pre).ok(),
+            pre,
+        };
+        if loaded.http.is_none() && loaded.activity.is_none() && loaded.orchestrator.is_none() {
+            let exports = exports(component);
+            return Err(UploadError::WrongWorld { exports });
+        }
+        Ok(loaded)
+    }
+
+    pub(crate) fn http(&self) -> Result<&ProxyPre<State>, CallError> {
+        let handler = "HTTP handler (wasi:http/incoming-handler@0.2)";
+        self.http.as_ref().ok_or(CallError::NoRole(handler))
+    }
+
+    pub(crate) fn activity(&self) -> Result<&activity::GuestIndices, CallError> {
+        let role = "activity (weft:functions/activity)";
+        self.activity.as_ref().ok_or(CallError::NoRole(role))
+    }
+
+    pub(crate) fn orchestrator(&self) -> Result<&orchestrator::GuestIndices, CallError> {
+        let role = "orchestrator (weft:functions/orchestrator)";
+        self.orchestrator.as_ref().ok_or(CallError::NoRole(role))
+    }
+}
+
+/// The names of what a component exports, for messages.
+fn exports(component: &Component) -> String {
+    const NAMES_MAX: usize = 8;
+    let ty = component.component_type();
+    let mut names: Vec<String> = ty
+        .exports(component.engine())
+        .map(|(name, item)| match item.ty {
+            ComponentItem::ComponentFunc(_) => format!("the function {name}"),
+            _ => name.to_owned(),
+        })
+        .collect();
+    if names.is_empty() {
+        return "nothing".to_owned();
+    }
+    if names.len() > NAMES_MAX {
+        names.truncate(NAMES_MAX);
+        names.push("and more".to_owned());
+    }
+    names.join(", ")
+}

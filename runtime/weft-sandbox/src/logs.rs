@@ -1,0 +1,269 @@
+//! What one invocation writes to standard output, standard error and `wasi:logging`.
+//!
+//! Lines go to the sink as they end. Past a bound the rest is counted and not kept. Control
+//! characters are taken out, so that no guest can forge a line or steer a terminal.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+use crate::config::Invocation;
+use crate::services::{LogLevel, LogRecord, LogSink};
+
+/// A line that does not end is cut here.
+const LINE_BYTES_MAX: usize = 8 << 10;
+/// How much of standard error is kept to explain a trap.
+const TAIL_BYTES_MAX: usize = 2 << 10;
+const WRITE_BYTES_MAX: usize = 64 << 10;
+
+/// The log of one invocation; clones share it.
+#[derive(Clone)]
+pub(crate) struct Logs(Arc<Shared>);
+
+struct Shared {
+    sink: Arc<dyn LogSink>,
+    call: Invocation,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Bytes that may still be written.
+    left: usize,
+    dropped: u64,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    tail: VecDeque<u8>,
+}
+
+impl Logs {
+    pub(crate) fn new(sink: Arc<dyn LogSink>, call: Invocation, bytes_max: usize) -> Self {
+        Self(Arc::new(Shared {
+            sink,
+            call,
+            state: Mutex::new(State {
+                left: bytes_max,
+                dropped: 0,
+                stdout: Vec::new(),
+                stderr: Vec::new(),
+                tail: VecDeque::new(),
+            }),
+        }))
+    }
+
+    pub(crate) fn stream(&self, level: LogLevel) -> LogStream {
+        LogStream {
+            logs: self.clone(),
+            level,
+        }
+    }
+
+    /// One message of `wasi:logging`.
+    pub(crate) fn message(&self, level: LogLevel, context: &str, message: &str) {
+        let len = context.len() + message.len();
+        {
+            let mut state = self.0.state();
+            if len > state.left {
+                state.dropped += len as u64;
+                return;
+            }
+            state.left -= len;
+        }
+        let mut text = clean(message);
+        if !context.is_empty() {
+            text = format!("{}: {text}", clean(context));
+        }
+        self.0.emit(level, text);
+    }
+
+    /// The end of standard error, which is where guests say why they trap.
+    pub(crate) fn tail(&self) -> Option<String> {
+        let state = self.0.state();
+        let bytes: Vec<u8> = state.tail.iter().copied().collect();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines = text.lines().map(clean).filter(|line| !line.is_empty());
+        let lines: Vec<String> = lines.collect();
+        (!lines.is_empty()).then(|| lines.join(" "))
+    }
+}
+
+impl Shared {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("no panic while it is held")
+    }
+
+    fn emit(&self, level: LogLevel, text: String) {
+        self.sink.log(LogRecord {
+            app: self.call.app.clone(),
+            function: self.call.function.name.clone(),
+            instance: self.call.instance.clone(),
+            level,
+            text,
+        });
+    }
+
+    fn write(&self, level: LogLevel, bytes: &[u8]) {
+        let mut lines = Vec::new();
+        {
+            let mut state = self.state();
+            let state = &mut *state;
+            if level == LogLevel::Error {
+                let keep = &bytes[bytes.len().saturating_sub(TAIL_BYTES_MAX)..];
+                state.tail.extend(keep);
+                let over = state.tail.len().saturating_sub(TAIL_BYTES_MAX);
+                state.tail.drain(..over);
+            }
+            let kept = bytes.len().min(state.left);
+            state.left -= kept;
+            state.dropped += (bytes.len() - kept) as u64;
+            let partial = match level {
+                LogLevel::Error => &mut state.stderr,
+                LogLevel::Trace
+                | LogLevel::Debug
+                | LogLevel::Info
+                | LogLevel::Warn
+                | LogLevel::Critical => &mut state.stdout,
+            };
+            for piece in bytes[..kept].split_inclusive(|byte| *byte == b'\n') {
+                partial.extend_from_slice(piece);
+                if piece.ends_with(b"\n") || partial.len() > LINE_BYTES_MAX {
+                    lines.push(std::mem::take(partial));
+                }
+            }
+        }
+        for line in lines {
+            self.line(level, &line);
+        }
+    }
+
+    fn line(&self, level: LogLevel, line: &[u8]) {
+        let text = clean(String::from_utf8_lossy(line).trim_end());
+        if !text.is_empty() {
+            self.emit(level, text);
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let (stdout, stderr, dropped) = {
+            let mut state = self.state();
+            let stdout = std::mem::take(&mut state.stdout);
+            (stdout, std::mem::take(&mut state.stderr), state.dropped)
+        };
+        self.line(LogLevel::Info, &stdout);
+        self.line(LogLevel::Error, &stderr);
+        if dropped > 0 {
+            let text = format!("{dropped} bytes of log were dropped: the limit was reached");
+            self.emit(LogLevel::Warn, text);
+        }
+    }
+}
+
+/// Takes out escape sequences and control characters; line ends within become blanks.
+fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\u{1b}' => skip_escape(&mut chars),
+            '\t' | '\n' | '\r' => out.push(' '),
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// After an escape character: a control sequence up to its final byte, else one character.
+fn skip_escape(chars: &mut std::str::Chars<'_>) {
+    if chars.next() == Some('[') {
+        let parameter = |c: char| !('\u{40}'..='\u{7e}').contains(&c);
+        while chars.as_str().starts_with(parameter) {
+            chars.next();
+        }
+        chars.next();
+    }
+}
+
+/// Standard output or standard error of a guest. Never fails and never waits.
+#[derive(Clone)]
+pub(crate) struct LogStream {
+    logs: Logs,
+    level: LogLevel,
+}
+
+impl IsTerminal for LogStream {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for LogStream {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[async_trait]
+impl Pollable for LogStream {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for LogStream {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.logs.0.write(self.level, &bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(WRITE_BYTES_MAX)
+    }
+}
+
+impl AsyncWrite for LogStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.logs.0.write(self.level, bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_cannot_forge_another_or_steer_a_terminal() {
+        assert_eq!(clean("a\u{1b}[31mred\u{1b}[0m b"), "ared b");
+        assert_eq!(clean("x\r\nERROR forged"), "x  ERROR forged");
+        assert_eq!(clean("bell\u{7} del\u{7f} c1\u{9b}2J"), "bell del c12J");
+        assert_eq!(clean("cut\u{1b}[12"), "cut");
+    }
+}

@@ -1,0 +1,203 @@
+//! Native code on disk or in anonymous memory, signed.
+//!
+//! The only module with unsafe code: native code is executed as it stands, so it is loaded only
+//! after its signature over the code, the component's digest and the engine's compatibility was
+//! verified on the very file that is then mapped. Files are never changed once they have their
+//! name; the folder belongs to this process alone.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+use weft_store::Digest;
+
+use crate::SetupError;
+use crate::compile::rewind;
+
+const TAG_LEN: usize = 32;
+const CHUNK: usize = 64 << 10;
+
+type Tag = [u8; TAG_LEN];
+
+#[derive(Debug)]
+pub(crate) struct NativeStore {
+    place: Place,
+    key: [u8; 32],
+    compatibility: u64,
+    names: AtomicU64,
+}
+
+#[derive(Debug)]
+enum Place {
+    Dir(PathBuf),
+    Memory(Mutex<HashMap<Digest, (Arc<File>, Tag)>>),
+}
+
+/// A file that the compiler writes into; gone with this value unless it is kept.
+pub(crate) struct Draft {
+    pub(crate) file: File,
+    path: Option<PathBuf>,
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // After it was kept the name is gone, and that is all.
+            drop(std::fs::remove_file(path));
+        }
+    }
+}
+
+impl NativeStore {
+    pub(crate) fn new(
+        dir: Option<&Path>,
+        key: [u8; 32],
+        compatibility: u64,
+    ) -> Result<Self, SetupError> {
+        let place = match dir {
+            None => Place::Memory(Mutex::new(HashMap::new())),
+            Some(dir) => {
+                let mut builder = std::fs::DirBuilder::new();
+                let made = builder.recursive(true).mode(0o700).create(dir);
+                made.map_err(|source| SetupError::NativeDir {
+                    path: dir.display().to_string(),
+                    source,
+                })?;
+                Place::Dir(dir.to_owned())
+            }
+        };
+        Ok(Self {
+            place,
+            key,
+            compatibility,
+            names: AtomicU64::new(0),
+        })
+    }
+
+    pub(crate) fn draft(&self) -> io::Result<Draft> {
+        match &self.place {
+            Place::Memory(_) => {
+                let flags = rustix::fs::MemfdFlags::CLOEXEC;
+                let file = rustix::fs::memfd_create("weft-native", flags)?.into();
+                Ok(Draft { file, path: None })
+            }
+            Place::Dir(dir) => {
+                let number = self.names.fetch_add(1, Ordering::Relaxed);
+                let path = dir.join(format!("draft-{}-{number}", std::process::id()));
+                let file = private(&path)?;
+                Ok(Draft {
+                    file,
+                    path: Some(path),
+                })
+            }
+        }
+    }
+
+    /// Signs what the compiler has written and keeps it under `digest`; returns its length.
+    pub(crate) fn keep(&self, digest: Digest, draft: &Draft) -> io::Result<u64> {
+        let len = rewind(&draft.file)?;
+        let tag: Tag = self
+            .mac(digest, &draft.file)?
+            .finalize()
+            .into_bytes()
+            .into();
+        match &self.place {
+            Place::Memory(files) => {
+                let file = Arc::new(draft.file.try_clone()?);
+                let mut files = files.lock().expect("no panic while it is held");
+                files.insert(digest, (file, tag));
+            }
+            Place::Dir(dir) => {
+                let from = draft.path.as_ref().expect("a draft in a folder has a path");
+                let signature = from.with_extension("sig");
+                private(&signature)?.write_all(&tag)?;
+                // A crash between the two leaves a pair that does not match: it is compiled again.
+                std::fs::rename(from, self.path(dir, digest, "native"))?;
+                std::fs::rename(&signature, self.path(dir, digest, "sig"))?;
+            }
+        }
+        Ok(len)
+    }
+
+    /// Loads the native code of `digest`. `None` when there is none, or when it is not exactly
+    /// what was kept.
+    pub(crate) fn load(&self, engine: &Engine, digest: Digest) -> Option<Component> {
+        let (file, tag) = self.open(digest)?;
+        let mac = self.mac(digest, &file).ok()?;
+        if mac.verify_slice(&tag).is_err() {
+            tracing::warn!(%digest, "native code was changed; it is compiled again");
+            return None;
+        }
+        // The descriptor that was verified, not the name, which could lead elsewhere by now.
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        match deserialize(engine, &path) {
+            Ok(component) => Some(component),
+            Err(error) => {
+                tracing::warn!(%digest, %error, "native code cannot be loaded; it is compiled again");
+                None
+            }
+        }
+    }
+
+    fn open(&self, digest: Digest) -> Option<(Arc<File>, Tag)> {
+        match &self.place {
+            Place::Memory(files) => {
+                let files = files.lock().expect("no panic while it is held");
+                files.get(&digest).cloned()
+            }
+            Place::Dir(dir) => {
+                let tag = std::fs::read(self.path(dir, digest, "sig")).ok()?;
+                let file = File::open(self.path(dir, digest, "native")).ok()?;
+                Some((Arc::new(file), tag.try_into().ok()?))
+            }
+        }
+    }
+
+    fn path(&self, dir: &Path, digest: Digest, extension: &str) -> PathBuf {
+        dir.join(format!("{digest}-{:016x}.{extension}", self.compatibility))
+    }
+
+    fn mac(&self, digest: Digest, file: &File) -> io::Result<Hmac<Sha256>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("any length is a key");
+        mac.update(b"weft native code 1");
+        mac.update(&digest.0);
+        mac.update(&self.compatibility.to_be_bytes());
+        // `&File` shares the position of its descriptor, which others may hold as well.
+        let mut position = 0;
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let read = std::os::unix::fs::FileExt::read_at(file, &mut chunk, position)?;
+            if read == 0 {
+                return Ok(mac);
+            }
+            mac.update(&chunk[..read]);
+            position += read as u64;
+        }
+    }
+}
+
+fn private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(true);
+    options.mode(0o600).open(path)
+}
+
+#[expect(
+    unsafe_code,
+    reason = "the one place where our own native code is loaded"
+)]
+fn deserialize(engine: &Engine, path: &str) -> wasmtime::Result<Component> {
+    // SAFETY: the caller has verified that the file holds what our own compiler wrote for an
+    // engine of this compatibility, signed with a key that only this process has. Nothing changes
+    // a file after it was kept: it is replaced by renaming.
+    unsafe { Component::deserialize_file(engine, path) }
+}

@@ -1,0 +1,162 @@
+//! What guests reach through the sandbox: seams that the server fills, and tests as well.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use weft_id::{AppId, Function, InstanceId};
+use weft_orchestration::{Payload, Status, Timestamp};
+use weft_store::{Digest, KeyValue};
+
+/// Everything that is handed to a sandbox.
+#[derive(Clone)]
+pub struct Services {
+    pub components: Arc<dyn Components>,
+    pub client: Arc<dyn Client>,
+    pub key_value: Arc<dyn KeyValue>,
+    pub log: Arc<dyn LogSink>,
+}
+
+/// Where components are kept, for those whose native code is gone.
+#[async_trait]
+pub trait Components: Send + Sync {
+    /// The WebAssembly of `digest`; `Ok(None)` when it is not stored.
+    ///
+    /// # Errors
+    /// The store does not answer; the text goes to the log.
+    async fn wasm(&self, digest: &Digest) -> Result<Option<Vec<u8>>, String>;
+}
+
+/// What the interface `client` offers to HTTP functions and activities: instances of one app.
+#[async_trait]
+pub trait Client: Send + Sync {
+    /// Starts an orchestration and returns its instance id once the start is durable.
+    ///
+    /// # Errors
+    /// [`ClientError::AlreadyExists`], [`ClientError::NotFound`] for an unknown orchestrator.
+    async fn start(
+        &self,
+        app: &AppId,
+        name: &str,
+        input: Payload,
+        instance: Option<InstanceId>,
+    ) -> Result<InstanceId, ClientError>;
+
+    /// # Errors
+    /// [`ClientError::NotFound`].
+    async fn status(
+        &self,
+        app: &AppId,
+        instance: &InstanceId,
+    ) -> Result<InstanceStatus, ClientError>;
+
+    /// Waits at most `timeout_ms` for the instance to end, and returns its status then.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`].
+    async fn wait_for_completion(
+        &self,
+        app: &AppId,
+        instance: &InstanceId,
+        timeout_ms: u64,
+    ) -> Result<InstanceStatus, ClientError>;
+
+    /// # Errors
+    /// [`ClientError::NotFound`], [`ClientError::Ended`].
+    async fn raise_event(
+        &self,
+        app: &AppId,
+        instance: &InstanceId,
+        name: &str,
+        payload: Payload,
+    ) -> Result<(), ClientError>;
+
+    /// # Errors
+    /// [`ClientError::NotFound`], [`ClientError::Ended`].
+    async fn control(
+        &self,
+        app: &AppId,
+        instance: &InstanceId,
+        control: Control,
+        reason: &str,
+    ) -> Result<(), ClientError>;
+}
+
+/// What [`Client::control`] does to an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    Terminate,
+    Suspend,
+    Resume,
+}
+
+/// An instance as a guest sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceStatus {
+    pub instance: InstanceId,
+    /// The orchestrator's.
+    pub name: String,
+    pub status: Status,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub input: Option<Payload>,
+    pub custom_status: Option<Payload>,
+    /// The result of a completed instance, or the failure of a failed one, as JSON text.
+    pub output: Option<Payload>,
+}
+
+/// The errors of the interface `client`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    #[error("there is no such instance")]
+    NotFound,
+    #[error("the instance exists already")]
+    AlreadyExists,
+    #[error("the instance has ended")]
+    Ended,
+    #[error("{0}")]
+    Invalid(String),
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// Takes what guests log. Called from within invocations: it must not block.
+pub trait LogSink: Send + Sync {
+    fn log(&self, record: LogRecord);
+}
+
+/// One line of a guest's log; whoever takes it adds the time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRecord {
+    pub app: AppId,
+    pub function: Function,
+    /// The orchestration that the call belongs to.
+    pub instance: Option<InstanceId>,
+    pub level: LogLevel,
+    /// Without control characters.
+    pub text: String,
+}
+
+/// Levels of `wasi:logging`; standard output is `Info`, standard error `Error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Critical,
+}
+
+impl LogLevel {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        }
+    }
+}

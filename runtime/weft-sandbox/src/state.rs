@@ -1,0 +1,290 @@
+//! What belongs to one instance of a guest: the data of its store, and the bounds that it runs
+//! under. Made for one call, dropped after it, never used again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::config::{GuestLimits, Invocation};
+use crate::egress::{Egress, Hooks};
+use crate::engine::TICK;
+use crate::execution::Durable;
+use crate::logs::Logs;
+use crate::services::{LogLevel, Services};
+use crate::{CallError, virtual_wasi};
+
+/// As what a guest is called, which decides what its imports do.
+#[derive(Clone)]
+pub(crate) enum Role {
+    Http,
+    Activity,
+    Orchestrator(Arc<Durable>),
+    Describe,
+}
+
+impl Role {
+    /// For messages: "is not for ...".
+    pub(crate) fn plural(&self) -> &'static str {
+        match self {
+            Self::Http => "HTTP functions",
+            Self::Activity => "activities",
+            Self::Orchestrator(_) => "orchestrators",
+            Self::Describe => "`describe`",
+        }
+    }
+}
+
+pub(crate) struct State {
+    pub(crate) table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: Hooks,
+    pub(crate) bounds: Bounds,
+    pub(crate) role: Role,
+    pub(crate) call: Invocation,
+    pub(crate) services: Arc<Services>,
+    pub(crate) logs: Logs,
+    /// Cursors of key-value listings that are open: the key to go on after.
+    pub(crate) cursors: Vec<String>,
+    started: Instant,
+    timeout: Duration,
+    _live: Live,
+}
+
+/// Counts an instance for as long as its store exists.
+struct Live(Arc<AtomicU64>);
+
+impl Live {
+    fn new(gauge: &Arc<AtomicU64>) -> Self {
+        gauge.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(gauge))
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The deadline of a guest has passed.
+#[derive(Debug, thiserror::Error)]
+#[error("the time is up")]
+pub(crate) struct TimeUp;
+
+/// A call that the guest's role does not allow and that has no way to return an error.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Refused(pub(crate) String);
+
+/// What a store is made from.
+pub(crate) struct NewStore<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) limits: &'a GuestLimits,
+    pub(crate) services: &'a Arc<Services>,
+    pub(crate) egress: &'a Arc<Egress>,
+    pub(crate) live: &'a Arc<AtomicU64>,
+    pub(crate) call: Invocation,
+    pub(crate) role: Role,
+    pub(crate) timeout: Duration,
+}
+
+impl NewStore<'_> {
+    pub(crate) fn build(self) -> Store<State> {
+        let limits = self.limits;
+        let sink = Arc::clone(&self.services.log);
+        let logs = Logs::new(sink, self.call.clone(), limits.log_bytes_max);
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(logs.stream(LogLevel::Info))
+            .stderr(logs.stream(LogLevel::Error))
+            .max_random_size(limits.random_bytes_max)
+            .allow_tcp(false)
+            .allow_udp(false);
+        for (name, value) in &self.call.function.env {
+            wasi.env(name, value);
+        }
+        if let Role::Orchestrator(durable) = &self.role {
+            virtual_wasi::replace(&mut wasi, durable);
+        }
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(limits.header_bytes_max);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.resources_max);
+        let hooks = Hooks::new(self.egress, &self.call, &self.role, &logs);
+        let bounds = Bounds::new(limits, self.call.function.limits.memory_mib);
+        let state = State {
+            table,
+            wasi: wasi.build(),
+            http,
+            hooks,
+            bounds,
+            role: self.role,
+            call: self.call,
+            services: Arc::clone(self.services),
+            logs,
+            cursors: Vec::new(),
+            started: Instant::now(),
+            timeout: self.timeout,
+            _live: Live::new(self.live),
+        };
+        let mut store = Store::new(self.engine, state);
+        store.limiter(|state| &mut state.bounds);
+        store.set_hostcall_fuel(limits.hostcall_bytes_max);
+        store.set_max_component_handles(limits.resources_max);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|store| store.data().tick());
+        store
+    }
+}
+
+impl State {
+    /// Called at each epoch while the guest computes.
+    fn tick(&self) -> wasmtime::Result<UpdateDeadline> {
+        let (started, timeout) = match &self.role {
+            Role::Orchestrator(durable) => durable.turn_time(),
+            Role::Http | Role::Activity | Role::Describe => (self.started, self.timeout),
+        };
+        let elapsed = started.elapsed();
+        if elapsed >= timeout {
+            return Err(TimeUp.into());
+        }
+        if elapsed < TICK {
+            // Just resumed: the epochs that passed were not this guest's.
+            return Ok(UpdateDeadline::Continue(1));
+        }
+        // The runtime's own yield puts the guest behind the others that are ready.
+        let pause = Box::pin(tokio::task::yield_now());
+        Ok(UpdateDeadline::YieldCustom(1, pause))
+    }
+
+    /// What an error of this guest means.
+    pub(crate) fn explain(&self, error: &wasmtime::Error) -> CallError {
+        if error.is::<TimeUp>() {
+            return CallError::Timeout(self.timeout);
+        }
+        if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+            return CallError::Busy("no instance is free; try again later".to_owned());
+        }
+        if let Some(exceeded) = self.bounds.exceeded {
+            return exceeded.into_error(self.logs.tail());
+        }
+        if let Some(refused) = error.downcast_ref::<Refused>() {
+            return CallError::Trap(refused.0.clone());
+        }
+        if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+            let tail = self.logs.tail().unwrap_or_default();
+            return CallError::Trap(format!("it exited with code {}: {tail}", exit.0));
+        }
+        let cause = error.root_cause().to_string();
+        CallError::Trap(match self.logs.tail() {
+            Some(tail) => format!("{tail} ({cause})"),
+            None => cause,
+        })
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.hooks,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}
+
+/// Counts what a guest holds, over all of its memories and tables.
+#[derive(Debug)]
+pub(crate) struct Bounds {
+    memory_bytes: usize,
+    memory_bytes_max: usize,
+    table_elements: usize,
+    table_elements_max: usize,
+    exceeded: Option<Exceeded>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Exceeded {
+    Memory { max: usize, wanted: usize },
+    Table { max: usize, wanted: usize },
+}
+
+impl Exceeded {
+    fn into_error(self, tail: Option<String>) -> CallError {
+        let (what, max, wanted, unit) = match self {
+            Self::Memory { max, wanted } => ("memory", max, wanted, "bytes"),
+            Self::Table { max, wanted } => ("table elements", max, wanted, "elements"),
+        };
+        let tail = tail.map(|tail| format!("; {tail}")).unwrap_or_default();
+        CallError::Limit {
+            what,
+            max: max as u64,
+            message: format!("it asked for {wanted} {unit} in all{tail}"),
+        }
+    }
+}
+
+impl Bounds {
+    fn new(limits: &GuestLimits, memory_mib: u32) -> Self {
+        Self {
+            memory_bytes: 0,
+            memory_bytes_max: (memory_mib as usize) << 20,
+            table_elements: 0,
+            table_elements_max: limits.table_elements_max,
+            exceeded: None,
+        }
+    }
+
+    /// Bytes of linear memory, which never shrinks.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.memory_bytes as u64
+    }
+}
+
+impl ResourceLimiter for Bounds {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let wanted = self.memory_bytes.saturating_add(desired - current);
+        let max = self.memory_bytes_max;
+        if wanted > max {
+            self.exceeded = Some(Exceeded::Memory { max, wanted });
+            return Ok(false);
+        }
+        self.memory_bytes = wanted;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let wanted = self.table_elements.saturating_add(desired - current);
+        let max = self.table_elements_max;
+        if wanted > max {
+            self.exceeded = Some(Exceeded::Table { max, wanted });
+            return Ok(false);
+        }
+        self.table_elements = wanted;
+        Ok(true)
+    }
+}
