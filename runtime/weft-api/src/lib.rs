@@ -1,1 +1,49 @@
-//! Empty.
+//! The management REST API and the Durable Functions HTTP API.
+//!
+//! Owns routes, their wire types, keys and what each role may do, problems (RFC 9457) and the
+//! book of recent log lines. It never runs a component: whoever composes a node hands in a
+//! [`Host`] that does.
+//!
+//! Invariants:
+//! - the tenant comes from the key alone; what belongs to another tenant answers exactly as what
+//!   does not exist;
+//! - every body has a bound, every error is a [`Problem`];
+//! - a deployment reads the active revision, changes it and appends the result, and does so again
+//!   when somebody else was faster, so that no upload is lost.
+
+pub mod auth;
+mod body;
+mod config;
+mod deploy;
+mod durable;
+mod host;
+pub mod logs;
+mod model;
+mod openapi;
+mod params;
+mod problem;
+mod routes;
+mod start;
+mod time;
+mod wait;
+
+use std::sync::Arc;
+
+use weft_store::Store;
+
+pub use config::Config;
+pub use durable::{DURABLE_PATH, router as durable_router};
+pub use host::{Call, Host, InvokeError, Invoked, PrepareError, Prepared};
+pub use logs::LogBook;
+pub use openapi::document as openapi_document;
+pub use problem::{Kind, Problem};
+pub use routes::router as admin_router;
+
+/// What every handler works with.
+#[derive(Clone)]
+pub struct Api {
+    pub store: Arc<dyn Store>,
+    pub host: Arc<dyn Host>,
+    pub logs: Arc<LogBook>,
+    pub config: Arc<Config>,
+}

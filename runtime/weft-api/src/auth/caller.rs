@@ -1,0 +1,128 @@
+//! A caller and the role of the key that was presented.
+
+use http::{HeaderMap, Uri, header};
+use weft_app::Auth;
+use weft_id::Tenant;
+use weft_orchestration::Timestamp;
+use weft_store::{Role, Store};
+
+use super::key;
+use crate::params::query_value;
+use crate::{Kind, Problem};
+
+/// The holder of a genuine key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// `None` for the node's operator.
+    pub tenant: Option<Tenant>,
+    pub role: Role,
+}
+
+/// What a route needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// See what is deployed, and logs.
+    Read,
+    /// See instances.
+    ReadInstances,
+    /// Call functions, start and manage instances.
+    Invoke,
+    /// Change what is deployed.
+    Deploy,
+    /// Manage the keys of a tenant.
+    Own,
+    /// Manage tenants.
+    Operate,
+}
+
+impl Caller {
+    /// Whether the role allows it, within the tenant that the caller may act for.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        use Permission as P;
+        match self.role {
+            Role::Reader => matches!(permission, P::Read | P::ReadInstances),
+            Role::Invoker => matches!(permission, P::Invoke | P::ReadInstances),
+            Role::Deployer => !matches!(permission, P::Own | P::Operate),
+            Role::Owner => permission != P::Operate,
+            Role::Operator => true,
+        }
+    }
+
+    /// Whether the caller may act for the tenant at all; if not, all of it is absent to them.
+    #[must_use]
+    pub fn reaches(&self, tenant: &Tenant) -> bool {
+        match self.role {
+            Role::Operator => true,
+            Role::Reader | Role::Invoker | Role::Deployer | Role::Owner => {
+                self.tenant.as_ref() == Some(tenant)
+            }
+        }
+    }
+
+    /// # Errors
+    /// [`Kind::Forbidden`].
+    pub fn require(&self, permission: Permission) -> Result<(), Problem> {
+        if self.may(permission) {
+            return Ok(());
+        }
+        let role = format!("{:?}", self.role).to_lowercase();
+        Err(Problem::new(
+            Kind::Forbidden,
+            format!("a key of the role {role} may not do this"),
+        ))
+    }
+
+    /// Whether an HTTP function of the tenant with this setting answers the caller.
+    #[must_use]
+    pub fn may_call(&self, tenant: &Tenant, auth: Auth) -> bool {
+        let allowed = match auth {
+            Auth::Anonymous => true,
+            Auth::Function => self.may(Permission::Invoke),
+            Auth::Admin => self.may(Permission::Own),
+        };
+        allowed && self.reaches(tenant)
+    }
+}
+
+/// Finds out who calls by `Authorization: Bearer`, `x-functions-key` or `?code=`, in this order.
+/// `None` when no key was presented.
+///
+/// # Errors
+/// [`Kind::Unauthenticated`] for a key that is not genuine or has expired, and the store's.
+pub async fn authenticate(
+    store: &dyn Store,
+    headers: &HeaderMap,
+    uri: &Uri,
+    now: Timestamp,
+) -> Result<Option<Caller>, Problem> {
+    let Some(presented) = presented(headers, uri) else {
+        return Ok(None);
+    };
+    match key::verify(store, &presented, now).await? {
+        Some(record) => Ok(Some(Caller {
+            tenant: record.tenant,
+            role: record.role,
+        })),
+        None => Err(Problem::new(
+            Kind::Unauthenticated,
+            "the key is unknown or has expired",
+        )),
+    }
+}
+
+fn presented(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
+        let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+        scheme
+            .eq_ignore_ascii_case("bearer")
+            .then(|| key.trim().to_owned())
+    });
+    bearer
+        .or_else(|| {
+            let value = headers.get("x-functions-key")?;
+            Some(value.to_str().ok()?.to_owned())
+        })
+        .or_else(|| query_value(uri, "code"))
+        .filter(|key| !key.is_empty())
+}

@@ -1,0 +1,14 @@
+//! Who calls, and what they may do.
+//!
+//! A key is `{id}.{secret}`: the id finds the record with one look-up, the whole key is compared
+//! by its SHA-256 in constant time. The tenant comes from the key alone.
+
+mod access;
+mod caller;
+mod key;
+
+pub(crate) use access::{
+    AppAccess, Deploy, Invoke, OperatorAccess, Own, Read, ReadInstances, TenantAccess,
+};
+pub use caller::{Caller, Permission, authenticate};
+pub use key::{NewKey, create};

@@ -1,0 +1,83 @@
+//! Changing what is deployed: read the active revision, change it, append the result; again when
+//! somebody else was faster. Concurrent uploads to one app all arrive.
+
+use std::time::Duration;
+
+use weft_app::Deployment;
+use weft_id::AppId;
+use weft_orchestration::Payload;
+use weft_store::{Error, NewRevision, Revision, RevisionId};
+
+use crate::{Api, Kind, Problem};
+
+/// Every conflict means that another deployment succeeded, so this many in a row are unheard of.
+const TRIES_MAX: u32 = 100;
+
+/// The active revision and its document.
+///
+/// # Errors
+/// 404 for an absent app.
+pub(crate) async fn active(api: &Api, app: &AppId) -> Result<(Revision, Deployment), Problem> {
+    let revision = api.store.active_revision(app).await?;
+    let revision = revision.ok_or_else(|| Problem::not_found(format!("app {}", app.app)))?;
+    let deployment = parse(&revision)?;
+    Ok((revision, deployment))
+}
+
+/// # Errors
+/// 404 for an absent app.
+pub(crate) async fn require_app(api: &Api, app: &AppId) -> Result<(), Problem> {
+    let revision = api.store.active_revision(app).await?;
+    let absent = || Problem::not_found(format!("app {}", app.app));
+    revision.map(|_| ()).ok_or_else(absent)
+}
+
+pub(crate) fn parse(revision: &Revision) -> Result<Deployment, Problem> {
+    Deployment::from_json(revision.deployment.as_str()).map_err(Problem::internal)
+}
+
+/// Applies `change` to what is active (`None`: the app is new) and activates the result. A change
+/// that alters nothing makes no revision.
+///
+/// # Errors
+/// Those of `change`; [`Kind::Conflict`] when others keep being faster.
+pub(crate) async fn change(
+    api: &Api,
+    app: &AppId,
+    change: impl Fn(Option<&Deployment>) -> Result<Deployment, Problem>,
+) -> Result<RevisionId, Problem> {
+    for attempt in 0..TRIES_MAX {
+        let active = api.store.active_revision(app).await?;
+        let old = active.as_ref().map(parse).transpose()?;
+        let new = change(old.as_ref())?;
+        if let (Some(active), Some(old)) = (&active, &old)
+            && *old == new
+        {
+            return Ok(active.id);
+        }
+        let appended = api
+            .store
+            .append_revision(
+                app,
+                NewRevision {
+                    expected: active.map(|revision| revision.id),
+                    deployment: Payload::from(new.to_json()),
+                    now: api.host.now(),
+                },
+            )
+            .await;
+        match appended {
+            Ok(id) => {
+                api.host.deployed(app).await;
+                return Ok(id);
+            }
+            Err(Error::Conflict) => {
+                let most = u64::from(attempt.min(20));
+                let pause = rand::random_range(0..=most);
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Problem::new(Kind::Conflict, "the app is being changed all the time").retry_after(1))
+}

@@ -1,0 +1,166 @@
+//! A history as the peers show it: turns left out, what was scheduled folded into what came of it.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+use weft_id::InstanceKey;
+use weft_orchestration::{Event, EventKind, Failure, Outcome, Payload, Timestamp};
+
+use crate::model::json_or_text;
+use crate::time::rfc3339;
+use crate::{Api, Problem};
+
+const TURNS_PER_READ: u64 = 1000;
+
+/// All events of the current execution. Results only `with_output`.
+pub(super) async fn events(
+    api: &Api,
+    key: &InstanceKey,
+    with_output: bool,
+) -> Result<Vec<Value>, Problem> {
+    let mut folded = Folded {
+        with_output,
+        ..Folded::default()
+    };
+    let mut turn = 0;
+    loop {
+        let recorded = api.store.history(key, turn, TURNS_PER_READ).await?;
+        if recorded.turns == 0 {
+            break;
+        }
+        turn += recorded.turns;
+        recorded.events.into_iter().for_each(|e| folded.add(e));
+    }
+    Ok(folded.views.into_iter().flatten().collect())
+}
+
+#[derive(Default)]
+struct Folded {
+    with_output: bool,
+    /// `None` where an event was folded into a later one.
+    views: Vec<Option<Value>>,
+    scheduled: HashMap<u32, Scheduled>,
+}
+
+/// A decision that waits for its completion.
+struct Scheduled {
+    position: usize,
+    at: Timestamp,
+    name: Option<String>,
+}
+
+impl Folded {
+    fn add(&mut self, event: Event) {
+        let at = event.at;
+        match event.kind {
+            EventKind::OrchestratorStarted => {}
+            EventKind::ExecutionStarted(start) => {
+                let input = self.output(&start.input);
+                let own = json!({"FunctionName": start.name, "Input": input});
+                self.push("ExecutionStarted", at, own);
+            }
+            EventKind::TaskScheduled { id, name, .. } => {
+                self.schedule("TaskScheduled", at, id, Some(name));
+            }
+            EventKind::SubOrchestrationCreated { id, name, .. } => {
+                self.schedule("SubOrchestrationInstanceCreated", at, id, Some(name));
+            }
+            EventKind::TimerCreated { id, fire_at } => {
+                self.schedule("TimerCreated", at, id, None);
+                let last = self.views.last_mut().and_then(Option::as_mut);
+                let view = last.expect("schedule() has just added it");
+                view["FireAt"] = rfc3339(fire_at).into();
+            }
+            EventKind::TaskCompleted { task, output } => {
+                let own = json!({"Result": self.output(&output)});
+                self.complete("TaskCompleted", at, task, own);
+            }
+            EventKind::TaskFailed { task, failure } => {
+                self.complete("TaskFailed", at, task, failed(&failure));
+            }
+            EventKind::SubOrchestrationCompleted { task, output } => {
+                let own = json!({"Result": self.output(&output)});
+                self.complete("SubOrchestrationInstanceCompleted", at, task, own);
+            }
+            EventKind::SubOrchestrationFailed { task, failure } => {
+                self.complete("SubOrchestrationInstanceFailed", at, task, failed(&failure));
+            }
+            EventKind::TimerFired { timer } => self.complete("TimerFired", at, timer, json!({})),
+            EventKind::EventSent {
+                target,
+                name,
+                payload,
+                ..
+            } => {
+                let input = self.output(&payload);
+                let own = json!({"InstanceId": target, "Name": name, "Input": input});
+                self.push("EventSent", at, own);
+            }
+            EventKind::EventRaised { name, payload } => {
+                let own = json!({"Name": name, "Input": self.output(&payload)});
+                self.push("EventRaised", at, own);
+            }
+            EventKind::ExecutionSuspended { reason } => {
+                self.push("ExecutionSuspended", at, json!({"Reason": reason}));
+            }
+            EventKind::ExecutionResumed { reason } => {
+                self.push("ExecutionResumed", at, json!({"Reason": reason}));
+            }
+            EventKind::ExecutionTerminated { reason } => {
+                self.push("ExecutionTerminated", at, json!({"Reason": reason}));
+            }
+            EventKind::ContinuedAsNew { .. } => self.push("ContinueAsNew", at, json!({})),
+            EventKind::ExecutionCompleted { outcome } => {
+                let result = match &outcome {
+                    Outcome::Completed(output) => self.output(output),
+                    Outcome::Failed(failure) => Some(failure.message.clone().into()),
+                    Outcome::Terminated { reason } => Some(reason.clone().into()),
+                };
+                let status = outcome.status().as_str();
+                let own = json!({"OrchestrationStatus": status, "Result": result});
+                self.push("ExecutionCompleted", at, own);
+            }
+        }
+    }
+
+    fn output(&self, payload: &Payload) -> Option<Value> {
+        self.with_output.then(|| json_or_text(payload.as_str()))
+    }
+
+    fn push(&mut self, kind: &str, at: Timestamp, own: Value) {
+        let mut view = Map::new();
+        view.insert("EventType".into(), kind.into());
+        view.insert("Timestamp".into(), rfc3339(at).into());
+        if let Value::Object(own) = own {
+            view.extend(own.into_iter().filter(|(_, value)| !value.is_null()));
+        }
+        self.views.push(Some(view.into()));
+    }
+
+    fn schedule(&mut self, kind: &str, at: Timestamp, id: u32, name: Option<String>) {
+        let scheduled = Scheduled {
+            position: self.views.len(),
+            at,
+            name: name.clone(),
+        };
+        self.scheduled.insert(id, scheduled);
+        self.push(kind, at, json!({"FunctionName": name}));
+    }
+
+    fn complete(&mut self, kind: &str, at: Timestamp, id: u32, mut own: Value) {
+        if let Some(scheduled) = self.scheduled.remove(&id) {
+            let begun = self.views[scheduled.position].take();
+            own["ScheduledTime"] = rfc3339(scheduled.at).into();
+            own["FunctionName"] = scheduled.name.into();
+            if let Some(fire_at) = begun.as_ref().and_then(|view| view.get("FireAt")) {
+                own["FireAt"] = fire_at.clone();
+            }
+        }
+        self.push(kind, at, own);
+    }
+}
+
+fn failed(failure: &Failure) -> Value {
+    let details = failure.details.as_deref().map(json_or_text);
+    json!({"Reason": failure.message, "Details": details})
+}

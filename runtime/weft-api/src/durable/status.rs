@@ -1,0 +1,151 @@
+//! The status of one instance, and the list of instances.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::{Map, Value};
+use weft_orchestration::{Outcome, Status};
+use weft_store::{Filter, Instance, PageRequest};
+
+use super::query::Query;
+use super::{Context, history};
+use crate::model::json_or_text;
+use crate::time::whole_seconds;
+use crate::wait::absent;
+use crate::{Problem, deploy, routes};
+
+const CONTINUATION: HeaderName = HeaderName::from_static("x-ms-continuation-token");
+const PAGE_DEFAULT: u32 = 100;
+const PAGE_MAX: u32 = 1000;
+
+/// What a client wants to see of an instance.
+pub(super) struct Shown {
+    input: bool,
+    history: bool,
+    pub(super) history_output: bool,
+    error_on_failure: bool,
+}
+
+impl Shown {
+    pub(super) fn from_query(query: &Query) -> Result<Self, Problem> {
+        Ok(Self {
+            input: query.flag("showInput", true)?,
+            history: query.flag("showHistory", false)?,
+            history_output: query.flag("showHistoryOutput", false)?,
+            error_on_failure: query.flag("returnInternalServerErrorOnFailure", false)?,
+        })
+    }
+}
+
+/// `GET instances/{id}`
+pub(super) async fn show(context: &Context, id: &str) -> Result<Response, Problem> {
+    let key = context.key(id)?;
+    let shown = Shown::from_query(&context.query)?;
+    let instance = context.api.store.instance(&key).await?;
+    let instance = instance.ok_or_else(|| absent(&key))?;
+    response(context, instance, shown).await
+}
+
+/// The answer about one instance: 202 while it is open.
+pub(super) async fn response(
+    context: &Context,
+    instance: Instance,
+    shown: Shown,
+) -> Result<Response, Problem> {
+    let status = match instance.status {
+        Status::Pending | Status::Running | Status::Suspended => StatusCode::ACCEPTED,
+        Status::Failed if shown.error_on_failure => StatusCode::INTERNAL_SERVER_ERROR,
+        Status::Completed | Status::Failed | Status::Terminated => StatusCode::OK,
+    };
+    let mut body = view(&instance, shown.input);
+    if shown.history {
+        let events = history::events(&context.api, &instance.key, shown.history_output).await?;
+        body.insert("historyEvents".into(), events.into());
+    }
+    let mut response = (status, Json(body)).into_response();
+    if status == StatusCode::ACCEPTED {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        if let Ok(location) = HeaderValue::try_from(&context.links.own) {
+            headers.insert(header::LOCATION, location);
+        }
+    }
+    Ok(response)
+}
+
+fn view(instance: &Instance, with_input: bool) -> Map<String, Value> {
+    let output = match &instance.outcome {
+        None => Value::Null,
+        Some(Outcome::Completed(output)) => json_or_text(output.as_str()),
+        Some(Outcome::Failed(failure)) => failure.message.clone().into(),
+        Some(Outcome::Terminated { reason }) => reason.clone().into(),
+    };
+    let input = match with_input {
+        true => json_or_text(instance.input.as_str()),
+        false => Value::Null,
+    };
+    let custom = instance.custom_status.as_ref();
+    let custom = custom.map_or(Value::Null, |status| json_or_text(status.as_str()));
+    let fields: [(&str, Value); 8] = [
+        ("name", instance.name.clone().into()),
+        ("instanceId", instance.key.id.to_string().into()),
+        ("runtimeStatus", instance.status.as_str().into()),
+        ("input", input),
+        ("customStatus", custom),
+        ("output", output),
+        ("createdTime", whole_seconds(instance.created_at).into()),
+        ("lastUpdatedTime", whole_seconds(instance.updated_at).into()),
+    ];
+    let fields = fields.into_iter();
+    fields
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// `GET instances/`
+pub(super) async fn list(context: &Context) -> Result<Response, Problem> {
+    let with_input = context.query.flag("showInput", true)?;
+    let limit = context.query.count("top")?.unwrap_or(PAGE_DEFAULT);
+    let filter = filter(&context.query)?;
+    deploy::require_app(&context.api, &context.app).await?;
+    let Some(filter) = filter else {
+        return Ok(Json(Value::Array(vec![])).into_response());
+    };
+    let after = context.headers.get(CONTINUATION);
+    let after = after.and_then(|value| value.to_str().ok());
+    let request = PageRequest {
+        limit: limit.min(PAGE_MAX),
+        after: after.filter(|text| !text.is_empty()).map(str::to_owned),
+    };
+    let page = context
+        .api
+        .store
+        .instances(&context.app, &filter, &request)
+        .await
+        .map_err(routes::bad_page)?;
+    let views = page.instances.iter();
+    let views: Vec<_> = views.map(|instance| view(instance, with_input)).collect();
+    let mut response = Json(views).into_response();
+    if let Some(next) = page.next {
+        let next = HeaderValue::try_from(next).map_err(Problem::internal)?;
+        response.headers_mut().insert(CONTINUATION, next);
+    }
+    Ok(response)
+}
+
+/// `None` where only statuses are asked for that no instance has.
+pub(super) fn filter(query: &Query) -> Result<Option<Filter>, Problem> {
+    let statuses = query.statuses("runtimeStatus")?;
+    let filter = Filter {
+        id_prefix: query.text("instanceIdPrefix").map(str::to_owned),
+        name: None,
+        created_from: query.time("createdTimeFrom")?,
+        created_to: query.time("createdTimeTo")?,
+        statuses: vec![],
+    };
+    Ok(match statuses {
+        None => Some(filter),
+        Some(statuses) if statuses.is_empty() => None,
+        Some(statuses) => Some(Filter { statuses, ..filter }),
+    })
+}

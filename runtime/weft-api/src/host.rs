@@ -1,0 +1,115 @@
+//! What the API asks of the node that it is part of.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use weft_app::{DescribedFunction, Function};
+use weft_id::{AppId, Component, Tenant};
+use weft_orchestration::{Failure, Payload, Timestamp};
+use weft_store::{Digest, RevisionId};
+
+/// The node as the API sees it.
+#[async_trait]
+pub trait Host: Send + Sync + 'static {
+    /// Checks and compiles an upload and finds its functions. A component that does not describe
+    /// itself is one function, named like `name`. Nothing is deployed by this.
+    ///
+    /// # Errors
+    /// [`PrepareError`].
+    async fn prepare(
+        &self,
+        tenant: &Tenant,
+        name: &Component,
+        wasm: Bytes,
+    ) -> Result<Prepared, PrepareError>;
+
+    /// Runs an activity once, now, outside of any orchestration. Dropping the future cancels it.
+    ///
+    /// # Errors
+    /// [`InvokeError`].
+    async fn invoke(&self, call: Call) -> Result<Invoked, InvokeError>;
+
+    /// Called after another revision of the app became active, and after the app was deleted.
+    /// When it returns, this node serves the change.
+    async fn deployed(&self, app: &AppId);
+
+    fn now(&self) -> Timestamp;
+
+    /// Whether the node takes requests.
+    ///
+    /// # Errors
+    /// Why not, for an operator.
+    fn readiness(&self) -> Result<(), String>;
+}
+
+/// A component that may be deployed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    pub digest: Digest,
+    /// Zero where the compiled code was there already.
+    pub compile_ms: u64,
+    pub functions: Vec<DescribedFunction>,
+}
+
+/// Why an upload cannot be deployed.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// These bytes are no component (truncated, a core module, precompiled code, ...).
+    #[error("{0}")]
+    NotAComponent(String),
+    /// A component, but it exports nothing that weft runs, imports what weft does not offer, or
+    /// describes itself wrongly.
+    #[error("{0}")]
+    WrongWorld(String),
+    /// It passes a bound of the scan or of the compiler.
+    #[error("{0}")]
+    Limit(String),
+    /// Too many compilations are under way; another try may succeed.
+    #[error("too many components are being compiled")]
+    Busy,
+    /// The host failed.
+    #[error("the compiler could not be run: {0}")]
+    Internal(String),
+}
+
+/// One direct call of an activity.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub app: AppId,
+    pub revision: RevisionId,
+    pub function: Function,
+    /// The digest of the function's component.
+    pub digest: Digest,
+    pub input: Payload,
+    /// W3C `traceparent` of the request.
+    pub trace_parent: Option<String>,
+}
+
+/// What a direct call gave and what it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invoked {
+    pub output: Payload,
+    pub duration_us: u64,
+    /// Processor time of the guest, where the node measures it.
+    pub cpu_us: Option<u64>,
+    /// The most linear memory that the guest had.
+    pub memory_bytes: u64,
+}
+
+/// Why a direct call gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum InvokeError {
+    /// The function says so itself.
+    #[error("the function failed: {}", .0.message)]
+    Failed(Failure),
+    /// The guest trapped, or passed a bound other than time.
+    #[error("{0}")]
+    Trapped(String),
+    #[error("the function did not answer within {limit_ms} ms")]
+    TimedOut { limit_ms: u64 },
+    /// As many calls run as may; another try may succeed.
+    #[error("{0}")]
+    Busy(String),
+    /// The host failed.
+    #[error("the function could not be run: {0}")]
+    Internal(String),
+}

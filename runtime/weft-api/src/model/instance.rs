@@ -1,0 +1,137 @@
+//! Orchestration instances.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use weft_orchestration::{Failure, Outcome};
+use weft_store::Instance;
+
+use super::json_or_text;
+use crate::time::rfc3339;
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct InstanceList {
+    /// Newest first.
+    pub(crate) instances: Vec<InstanceView>,
+    /// The `after` of the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct InstanceView {
+    id: String,
+    orchestrator: String,
+    /// `Pending`, `Running`, `Suspended`, `Completed`, `Failed` or `Terminated`.
+    runtime_status: &'static str,
+    /// Changes with each continue-as-new and each restart.
+    execution_id: String,
+    input: Value,
+    /// Of a completed instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<Value>,
+    /// Of a failed instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<FailureView>,
+    /// Of a terminated instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_status: Option<Value>,
+    /// The instance that waits for this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_id: Option<String>,
+    /// The revision of the app that it runs on; absent before its first turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<u32>,
+    created_at: String,
+    updated_at: String,
+    /// Of the current execution.
+    turns: u64,
+    /// Events of the current execution.
+    history_length: u64,
+}
+
+impl InstanceView {
+    pub(crate) fn new(instance: Instance) -> Self {
+        let (output, failure, reason) = match instance.outcome {
+            None => (None, None, None),
+            Some(Outcome::Completed(output)) => (Some(json_or_text(output.as_str())), None, None),
+            Some(Outcome::Failed(failure)) => (None, Some(FailureView::new(failure)), None),
+            Some(Outcome::Terminated { reason }) => (None, None, Some(reason)),
+        };
+        let custom_status = instance.custom_status;
+        Self {
+            id: instance.key.id.to_string(),
+            orchestrator: instance.name,
+            runtime_status: instance.status.as_str(),
+            execution_id: instance.execution.to_string(),
+            input: json_or_text(instance.input.as_str()),
+            output,
+            failure,
+            reason,
+            custom_status: custom_status.map(|status| json_or_text(status.as_str())),
+            parent_id: instance.parent.map(|parent| parent.instance.to_string()),
+            revision: instance.revision.map(|revision| revision.0),
+            created_at: rfc3339(instance.created_at),
+            updated_at: rfc3339(instance.updated_at),
+            turns: instance.turns,
+            history_length: instance.history_len,
+        }
+    }
+}
+
+/// Why a call or an instance failed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FailureView {
+    /// A stable name.
+    kind: String,
+    message: String,
+    /// Whether another attempt may succeed.
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Value>,
+}
+
+impl FailureView {
+    pub(crate) fn new(failure: Failure) -> Self {
+        Self {
+            kind: failure.kind,
+            message: failure.message,
+            retryable: failure.retryable,
+            details: failure.details.as_deref().map(json_or_text),
+        }
+    }
+}
+
+/// What to start.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StartBody {
+    /// The orchestrator's name.
+    pub(crate) orchestrator: String,
+    /// 1 to 256 characters, none of `/ \ # ?`, no leading `@`; a random one where absent.
+    #[serde(default)]
+    pub(crate) id: Option<String>,
+    #[serde(default)]
+    pub(crate) input: Value,
+}
+
+#[derive(Deserialize, Default, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ReasonBody {
+    pub(crate) reason: String,
+}
+
+#[derive(Deserialize, Default, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TerminateBody {
+    pub(crate) reason: String,
+    /// Terminate open children as well.
+    pub(crate) recursive: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PurgedView {
+    pub(crate) purged: u64,
+}

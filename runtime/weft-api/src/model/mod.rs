@@ -1,0 +1,48 @@
+//! Wire types of the management API: JSON in snake_case, times in RFC 3339.
+
+mod app;
+mod history;
+mod instance;
+mod key;
+mod log;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+pub(crate) use app::{
+    AppList, AppSummary, AppView, ComponentView, Deployed, FunctionList, FunctionView,
+    RevisionList, RevisionView, Uploaded,
+};
+pub(crate) use history::{HistoryView, event_view};
+pub(crate) use instance::{
+    FailureView, InstanceList, InstanceView, PurgedView, ReasonBody, StartBody, TerminateBody,
+};
+pub(crate) use key::{CreatedKey, KeyList, KeyView, NewKeyBody, TenantList, TenantView};
+pub(crate) use log::{LogLine, LogLines};
+
+/// A payload as JSON, or as a string where it is not JSON.
+pub(crate) fn json_or_text(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+/// An error (RFC 9457). `type` is stable; further members depend on it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ProblemDocument {
+    /// `urn:weft:problem:{kind}`
+    #[serde(rename = "type")]
+    kind: String,
+    title: String,
+    status: u16,
+    detail: String,
+    /// Faults of a document, where it has some.
+    errors: Option<Vec<FaultView>>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct FaultView {
+    /// JSON pointer (RFC 6901) into the document.
+    pointer: String,
+    message: String,
+    hint: Option<String>,
+}

@@ -1,0 +1,273 @@
+//! Orchestration instances: starting, listing, showing and purging.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use weft_id::{InstanceId, InstanceKey};
+use weft_orchestration::{Payload, Status};
+use weft_store::{Filter, PageRequest};
+
+use crate::auth::{AppAccess, Invoke, ReadInstances};
+use crate::body::JsonBody;
+use crate::model::{HistoryView, InstanceList, InstanceView, PurgedView, StartBody, event_view};
+use crate::params::{PathParams, QueryParams};
+use crate::start::{Order, is_orchestrator, start, trace_parent};
+use crate::wait::{absent, until_ended};
+use crate::{Api, Problem, deploy, time};
+
+const PAGE_DEFAULT: u32 = 50;
+const PAGE_MAX: u32 = 1000;
+const HISTORY_TURNS_DEFAULT: u64 = 200;
+const HISTORY_TURNS_MAX: u64 = 1000;
+const PURGE_BATCH: u32 = 500;
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FilterQuery {
+    /// Statuses, separated by commas.
+    runtime_status: Option<String>,
+    /// The beginning of the id.
+    id_prefix: Option<String>,
+    /// The orchestrator's name.
+    orchestrator: Option<String>,
+    /// RFC 3339, inclusive.
+    created_from: Option<String>,
+    /// RFC 3339, exclusive.
+    created_to: Option<String>,
+}
+
+impl FilterQuery {
+    fn resolve(self) -> Result<Filter, Problem> {
+        let at = |name, text: Option<String>| text.map(|text| time::parse(name, &text)).transpose();
+        Ok(Filter {
+            statuses: match &self.runtime_status {
+                Some(list) => parse_statuses("runtime_status", list)?,
+                None => vec![],
+            },
+            id_prefix: self.id_prefix,
+            name: self.orchestrator,
+            created_from: at("created_from", self.created_from)?,
+            created_to: at("created_to", self.created_to)?,
+        })
+    }
+}
+
+/// Reads a list of statuses, in any case.
+pub(crate) fn parse_statuses(parameter: &str, list: &str) -> Result<Vec<Status>, Problem> {
+    let names = list
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    names
+        .map(|name| {
+            let named = |status: &Status| status.as_str().eq_ignore_ascii_case(name);
+            Status::ALL.into_iter().find(named).ok_or_else(|| {
+                let known = Status::ALL.map(Status::as_str).join(", ");
+                Problem::invalid(format!("{name:?} is no status; known are {known}"))
+                    .with("parameter", parameter)
+            })
+        })
+        .collect()
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PageQuery {
+    /// At most this many, 1 to 1000 (default 50).
+    limit: Option<u32>,
+    /// `next` of the page before.
+    after: Option<String>,
+}
+
+/// Instances of an app, newest first, in pages.
+#[utoipa::path(
+    get, path = "/apps/{app}/instances", tag = "instances",
+    params(FilterQuery, PageQuery), responses((status = 200, body = InstanceList))
+)]
+pub(super) async fn list_instances(
+    State(api): State<Api>,
+    access: AppAccess<ReadInstances>,
+    QueryParams(filter): QueryParams<FilterQuery>,
+    QueryParams(page): QueryParams<PageQuery>,
+) -> Result<Json<InstanceList>, Problem> {
+    let filter = filter.resolve()?;
+    deploy::require_app(&api, &access.app).await?;
+    let request = PageRequest {
+        limit: page.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX),
+        after: page.after,
+    };
+    let page = api.store.instances(&access.app, &filter, &request).await;
+    let page = page.map_err(bad_page)?;
+    Ok(Json(InstanceList {
+        instances: page.instances.into_iter().map(InstanceView::new).collect(),
+        next: page.next,
+    }))
+}
+
+/// The store finds no page for a token that it never gave.
+pub(crate) fn bad_page(error: weft_store::Error) -> Problem {
+    match error {
+        weft_store::Error::NotFound => Problem::invalid("no page begins there"),
+        error => error.into(),
+    }
+}
+
+/// Starts an orchestration. When the answer arrives, the start is on disk. An ended instance of the
+/// same id makes way.
+#[utoipa::path(
+    post, path = "/apps/{app}/instances", tag = "instances",
+    request_body = StartBody, responses((status = 201, body = InstanceView))
+)]
+pub(super) async fn start_instance(
+    State(api): State<Api>,
+    access: AppAccess<Invoke>,
+    uri: Uri,
+    headers: HeaderMap,
+    JsonBody(order): JsonBody<StartBody>,
+) -> Result<(StatusCode, HeaderMap, Json<InstanceView>), Problem> {
+    let id: Option<InstanceId> = match order.id {
+        Some(id) => Some(
+            id.parse()
+                .map_err(|error: weft_id::Error| Problem::invalid(error.to_string()))?,
+        ),
+        None => None,
+    };
+    let (_, deployment) = deploy::active(&api, &access.app).await?;
+    if !is_orchestrator(&deployment, &order.orchestrator) {
+        let what = format!("orchestrator {}", order.orchestrator);
+        return Err(Problem::not_found(what));
+    }
+    let order = Order {
+        app: access.app,
+        orchestrator: order.orchestrator,
+        id,
+        input: Payload::from(order.input.to_string()),
+        trace_parent: trace_parent(&headers),
+    };
+    let key = start(&api, order).await?;
+    let instance = api.store.instance(&key).await?;
+    let instance = instance.ok_or_else(|| absent(&key))?;
+    let mut headers = HeaderMap::new();
+    let id = percent_encoding::utf8_percent_encode(key.id.as_str(), crate::params::SEGMENT);
+    let location = format!("{}/{id}", uri.path());
+    if let Ok(location) = HeaderValue::try_from(location) {
+        headers.insert(header::LOCATION, location);
+    }
+    Ok((
+        StatusCode::CREATED,
+        headers,
+        Json(InstanceView::new(instance)),
+    ))
+}
+
+/// Removes ended instances that match, at most 500; call again while any were removed.
+#[utoipa::path(
+    delete, path = "/apps/{app}/instances", tag = "instances",
+    params(FilterQuery), responses((status = 200, body = PurgedView))
+)]
+pub(super) async fn purge_instances(
+    State(api): State<Api>,
+    access: AppAccess<Invoke>,
+    QueryParams(filter): QueryParams<FilterQuery>,
+) -> Result<Json<PurgedView>, Problem> {
+    let filter = filter.resolve()?;
+    deploy::require_app(&api, &access.app).await?;
+    let purged = api
+        .store
+        .purge_matching(&access.app, &filter, PURGE_BATCH)
+        .await?;
+    Ok(Json(PurgedView {
+        purged: purged.instances,
+    }))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WaitQuery {
+    /// Wait at most this many seconds for the instance to end.
+    wait: Option<f64>,
+}
+
+/// An instance; with `wait`, as soon as it has ended or the time has passed.
+#[utoipa::path(
+    get, path = "/apps/{app}/instances/{instance}", tag = "instances",
+    params(WaitQuery), responses((status = 200, body = InstanceView))
+)]
+pub(super) async fn show_instance(
+    State(api): State<Api>,
+    access: AppAccess<ReadInstances>,
+    QueryParams(query): QueryParams<WaitQuery>,
+) -> Result<Json<InstanceView>, Problem> {
+    let key = instance_key(&access.app, &access.path)?;
+    let wait = Duration::try_from_secs_f64(query.wait.unwrap_or(0.0))
+        .map_err(|_| Problem::invalid("wait must be a number of seconds"))?;
+    let instance = until_ended(&api, &key, wait).await?;
+    Ok(Json(InstanceView::new(instance)))
+}
+
+pub(super) fn instance_key(
+    app: &weft_id::AppId,
+    path: &PathParams,
+) -> Result<InstanceKey, Problem> {
+    Ok(InstanceKey::new(app.clone(), path.get("instance")?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct HistoryQuery {
+    /// The number of the first turn, from 0 (default 0).
+    from_turn: Option<u64>,
+    /// At most this many turns, 1 to 1000 (default 200).
+    limit: Option<u64>,
+}
+
+/// The history of the current execution as it was recorded, with inputs and outputs.
+#[utoipa::path(
+    get, path = "/apps/{app}/instances/{instance}/history", tag = "instances",
+    params(HistoryQuery), responses((status = 200, body = HistoryView))
+)]
+pub(super) async fn show_history(
+    State(api): State<Api>,
+    access: AppAccess<ReadInstances>,
+    QueryParams(query): QueryParams<HistoryQuery>,
+) -> Result<Json<HistoryView>, Problem> {
+    let key = instance_key(&access.app, &access.path)?;
+    let instance = api.store.instance(&key).await?;
+    let instance = instance.ok_or_else(|| absent(&key))?;
+    let from = query.from_turn.unwrap_or(0);
+    let limit = query.limit.unwrap_or(HISTORY_TURNS_DEFAULT);
+    let limit = limit.clamp(1, HISTORY_TURNS_MAX);
+    let recorded = api.store.history(&key, from, limit).await?;
+    let next = from.saturating_add(recorded.turns);
+    Ok(Json(HistoryView {
+        events: recorded.events.into_iter().map(event_view).collect(),
+        next_turn: (recorded.turns > 0 && next < instance.turns).then_some(next),
+    }))
+}
+
+/// Removes an ended instance with its history.
+#[utoipa::path(
+    delete, path = "/apps/{app}/instances/{instance}", tag = "instances",
+    responses((status = 204))
+)]
+pub(super) async fn purge_instance(
+    State(api): State<Api>,
+    access: AppAccess<Invoke>,
+) -> Result<StatusCode, Problem> {
+    let key = instance_key(&access.app, &access.path)?;
+    let purged = api.store.purge(&key).await;
+    purged.map_err(|error| of_instance(error, &key))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Names the instance where the store only says that there is none.
+pub(crate) fn of_instance(error: weft_store::Error, key: &InstanceKey) -> Problem {
+    match error {
+        weft_store::Error::NotFound => absent(key),
+        error => error.into(),
+    }
+}

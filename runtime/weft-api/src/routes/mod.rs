@@ -1,0 +1,112 @@
+//! The routes of the management API, one noun per file.
+
+mod apps;
+mod bundle;
+mod components;
+mod functions;
+mod health;
+mod instances;
+mod keys;
+mod logs;
+mod messages;
+mod revisions;
+mod tenants;
+
+use std::any::Any;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::{Api, Kind, Problem};
+
+pub(crate) use instances::{bad_page, of_instance, parse_statuses};
+pub(crate) use messages::check_event_name;
+
+/// Everything of the control plane that this crate answers: `/admin/v1`, `/openapi.json`,
+/// `/healthz`, `/readyz`. Whatever else is asked gets a problem.
+pub fn router(api: Api) -> Router {
+    let (of_apps, _) = apps_routes().split_for_parts();
+    let (of_node, _) = node_routes().split_for_parts();
+    Router::new()
+        .nest("/admin/v1", of_apps.clone())
+        .nest("/admin/v1/tenants/{tenant}", of_apps)
+        .nest("/admin/v1", of_node)
+        .merge(health::router())
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(api)
+}
+
+/// Routes below `/admin/v1` (the caller's tenant) and below `/admin/v1/tenants/{tenant}`.
+fn apps_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(apps::list_apps))
+        .routes(routes!(
+            apps::show_app,
+            bundle::deploy_app,
+            apps::delete_app
+        ))
+        .routes(routes!(components::list_components))
+        .routes(routes!(
+            components::show_component,
+            components::put_component,
+            components::delete_component
+        ))
+        .routes(routes!(functions::list_functions))
+        .routes(routes!(functions::show_function, functions::put_function))
+        .routes(routes!(functions::invoke_function))
+        .routes(routes!(revisions::list_revisions))
+        .routes(routes!(revisions::activate_revision))
+        .routes(routes!(
+            instances::list_instances,
+            instances::start_instance,
+            instances::purge_instances
+        ))
+        .routes(routes!(instances::show_instance, instances::purge_instance))
+        .routes(routes!(instances::show_history))
+        .routes(routes!(messages::raise_event))
+        .routes(routes!(messages::terminate_instance))
+        .routes(routes!(messages::suspend_instance))
+        .routes(routes!(messages::resume_instance))
+        .routes(routes!(logs::show_logs))
+        .routes(routes!(keys::list_keys, keys::create_key))
+        .routes(routes!(keys::delete_key))
+}
+
+/// Routes of the operator below `/admin/v1`.
+fn node_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(tenants::list_tenants))
+        .routes(routes!(tenants::show_tenant, tenants::put_tenant))
+}
+
+/// What the handlers of [`apps_routes`] and [`node_routes`] say of themselves.
+pub(crate) fn openapi_parts() -> (OpenApi, OpenApi) {
+    (apps_routes().into_openapi(), node_routes().into_openapi())
+}
+
+async fn no_route(request: Request) -> Problem {
+    Problem::not_found(format!("route {}", request.uri().path()))
+}
+
+async fn no_method(request: Request) -> Problem {
+    Problem::new(
+        Kind::MethodNotAllowed,
+        format!("this route does not take {}", request.method()),
+    )
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    Problem::internal(text.unwrap_or_else(|| "a handler panicked".into())).into_response()
+}

@@ -1,0 +1,59 @@
+//! Starting an orchestration, for both APIs.
+
+use http::HeaderMap;
+use weft_app::{Deployment, FunctionKind};
+use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
+use weft_orchestration::{Payload, Start};
+use weft_store::{IdReuse, NewInstance};
+
+use crate::{Api, Problem};
+
+/// What to start; the orchestrator is deployed.
+pub(crate) struct Order {
+    pub(crate) app: AppId,
+    pub(crate) orchestrator: String,
+    /// A random one where absent.
+    pub(crate) id: Option<InstanceId>,
+    pub(crate) input: Payload,
+    pub(crate) trace_parent: Option<String>,
+}
+
+pub(crate) fn is_orchestrator(deployment: &Deployment, name: &str) -> bool {
+    let function = deployment.function(name, FunctionKind::Orchestrator);
+    function.is_some()
+}
+
+/// Creates the instance; when this returns, the start is durable. An ended instance of the same
+/// id makes way.
+///
+/// # Errors
+/// 409 when an open instance has the id, and the store's.
+pub(crate) async fn start(api: &Api, order: Order) -> Result<InstanceKey, Problem> {
+    let id = order.id.unwrap_or_else(|| {
+        let random = format!("{:032x}", rand::random::<u128>());
+        random.parse().expect("hexadecimal digits make an id")
+    });
+    let key = InstanceKey::new(order.app, id);
+    let start = Start {
+        execution: ExecutionId::from_u128(rand::random()),
+        name: order.orchestrator,
+        input: order.input,
+        parent: None,
+        trace_parent: order.trace_parent,
+    };
+    let new = NewInstance {
+        key: key.clone(),
+        start,
+        reuse: IdReuse::Ended,
+        now: api.host.now(),
+    };
+    api.store.create(new).await?;
+    Ok(key)
+}
+
+/// A W3C `traceparent` that looks like one.
+pub(crate) fn trace_parent(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("traceparent")?.to_str().ok()?;
+    let digits = |c: char| c.is_ascii_hexdigit() || c == '-';
+    (value.len() == 55 && value.chars().all(digits)).then(|| value.to_owned())
+}
