@@ -1,0 +1,214 @@
+//! Managing instances.
+
+use async_trait::async_trait;
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, Transaction, params};
+use weft_id::{AppId, InstanceKey};
+use weft_orchestration::{Event, Message, Timestamp};
+use weft_store::{
+    Cursor, Error, Filter, Instance, Instances, NewInstance, Page, PageRequest, Purged, Recorded,
+};
+
+use crate::SqliteStore;
+use crate::column::{SELECT_INSTANCE, of_status, of_time, of_u64, to_instance, to_json};
+use crate::fault::Fault;
+use crate::write::{Entry, StartRow};
+
+#[async_trait]
+impl Instances for SqliteStore {
+    async fn create(&self, new: NewInstance) -> Result<(), Error> {
+        let start = StartRow::new(new.start);
+        self.write(move |tx| tx.create(&new.key, &start, new.reuse, new.now))
+            .await
+    }
+
+    async fn send(&self, key: &InstanceKey, message: Message, now: Timestamp) -> Result<(), Error> {
+        let key = key.clone();
+        let entry = Entry::new(&message);
+        self.write(move |tx| tx.send(&key, &entry, now)).await
+    }
+
+    async fn instance(&self, key: &InstanceKey) -> Result<Option<Instance>, Error> {
+        let key = key.clone();
+        let read = move |tx: &Transaction<'_>| Ok(one(tx, &key)?.map(|(_, instance)| instance));
+        self.read(read).await
+    }
+
+    async fn history(
+        &self,
+        key: &InstanceKey,
+        from_turn: u64,
+        limit: u64,
+    ) -> Result<Recorded, Error> {
+        let key = key.clone();
+        self.read(move |tx| {
+            let sql = "SELECT i.row FROM app a JOIN instance i ON i.app = a.row \
+                       WHERE a.tenant = ?1 AND a.name = ?2 AND i.id = ?3";
+            let row: Option<i64> = tx
+                .prepare_cached(sql)?
+                .query_row(names(&key), |row| row.get(0))
+                .optional()?;
+            let row = row.map(|row| turns(tx, row, from_turn, limit));
+            row.unwrap_or(Ok(Recorded::default()))
+        })
+        .await
+    }
+
+    async fn instances(
+        &self,
+        app: &AppId,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<Page, Error> {
+        let after = page.after.as_deref().map(Cursor::decode).transpose()?;
+        let limit = page.limit.max(1);
+        let mut query = Query::new(app, filter);
+        if let Some(after) = after {
+            let created_at = query.param(of_time(after.created_at));
+            let id = query.param(after.id.to_string());
+            let condition = format!("(i.created_at, i.id) < ({created_at}, {id})");
+            query.and(&condition);
+        }
+        let sql = query.finish(u64::from(limit) + 1);
+        self.read(move |tx| {
+            let mut statement = tx.prepare_cached(&sql)?;
+            let mut rows = statement.query(rusqlite::params_from_iter(query.params))?;
+            let mut instances = Vec::new();
+            while let Some(row) = rows.next()? {
+                instances.push(to_instance(row)?);
+            }
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            let more = instances.len() > limit;
+            instances.truncate(limit);
+            let last = instances.last().filter(|_| more);
+            let next = last.map(|last| Cursor::of(last).encode());
+            Ok(Page { instances, next })
+        })
+        .await
+    }
+
+    async fn purge(&self, key: &InstanceKey) -> Result<(), Error> {
+        let key = key.clone();
+        self.write(move |tx| tx.purge(&key)).await
+    }
+
+    async fn purge_matching(
+        &self,
+        app: &AppId,
+        filter: &Filter,
+        limit: u32,
+    ) -> Result<Purged, Error> {
+        let mut query = Query::new(app, filter);
+        query.and("i.status >= 3");
+        let sql = query.finish(u64::from(limit));
+        self.write(move |tx| {
+            let mut found = Vec::new();
+            {
+                let mut statement = tx.statement(&sql)?;
+                let mut rows = statement.query(rusqlite::params_from_iter(&query.params))?;
+                while let Some(row) = rows.next()? {
+                    found.push(row.get("row")?);
+                }
+            }
+            for row in &found {
+                tx.remove(*row)?;
+            }
+            let instances = found.len() as u64;
+            Ok(Purged { instances })
+        })
+        .await
+    }
+}
+
+/// Tenant, app and id.
+pub(crate) fn names(key: &InstanceKey) -> [&str; 3] {
+    let AppId { tenant, app } = &key.app;
+    [tenant.as_str(), app.as_str(), key.id.as_str()]
+}
+
+/// An instance with its row.
+pub(crate) fn one(
+    tx: &Transaction<'_>,
+    key: &InstanceKey,
+) -> Result<Option<(i64, Instance)>, Fault> {
+    let mut statement = tx.prepare_cached(&format!("{SELECT_INSTANCE} AND i.id = ?3"))?;
+    let mut rows = statement.query(names(key))?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    Ok(Some((row.get("row")?, to_instance(row)?)))
+}
+
+/// The recorded turns of the instance in `row`, in order.
+pub(crate) fn turns(
+    tx: &Transaction<'_>,
+    row: i64,
+    from_turn: u64,
+    limit: u64,
+) -> Result<Recorded, Fault> {
+    let sql = "SELECT events FROM turn WHERE instance = ?1 AND number >= ?2 \
+               ORDER BY number LIMIT ?3";
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params![row, of_u64(from_turn), of_u64(limit)])?;
+    let mut recorded = Recorded::default();
+    while let Some(row) = rows.next()? {
+        let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        recorded.events.extend(to_json::<Vec<Event>>(text)?);
+        recorded.turns += 1;
+    }
+    Ok(recorded)
+}
+
+/// A listing of an app, newest first.
+struct Query {
+    sql: String,
+    params: Vec<Value>,
+}
+
+impl Query {
+    fn new(app: &AppId, filter: &Filter) -> Self {
+        let mut query = Self {
+            sql: SELECT_INSTANCE.to_owned(),
+            params: vec![app.tenant.to_string().into(), app.app.to_string().into()],
+        };
+        if !filter.statuses.is_empty() {
+            let codes = filter.statuses.iter().map(|s| of_status(*s).to_string());
+            let codes: Vec<_> = codes.collect();
+            query.and(&format!("i.status IN ({})", codes.join(", ")));
+        }
+        if let Some(prefix) = &filter.id_prefix {
+            let prefix = query.param(prefix.clone());
+            query.and(&format!("substr(i.id, 1, length({prefix})) = {prefix}"));
+        }
+        if let Some(name) = &filter.name {
+            let name = query.param(name.clone());
+            query.and(&format!("i.name = {name}"));
+        }
+        if let Some(from) = filter.created_from {
+            let from = query.param(of_time(from));
+            query.and(&format!("i.created_at >= {from}"));
+        }
+        if let Some(to) = filter.created_to {
+            let to = query.param(of_time(to));
+            query.and(&format!("i.created_at < {to}"));
+        }
+        query
+    }
+
+    /// The placeholder of a new parameter.
+    fn param(&mut self, value: impl Into<Value>) -> String {
+        self.params.push(value.into());
+        format!("?{}", self.params.len())
+    }
+
+    fn and(&mut self, condition: &str) {
+        self.sql.push_str(" AND ");
+        self.sql.push_str(condition);
+    }
+
+    fn finish(&mut self, limit: u64) -> String {
+        let limit = self.param(of_u64(limit));
+        let sql = &self.sql;
+        format!("{sql} ORDER BY i.created_at DESC, i.id DESC LIMIT {limit}")
+    }
+}

@@ -1,0 +1,111 @@
+//! The file's format: connections, and the migrations from every version there has been.
+//!
+//! `user_version` counts the migrations that a file has seen. A newer file is refused, an older
+//! one is brought up to date, one transaction per step.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use weft_store::Error;
+
+use crate::fault;
+
+/// Step `n` brings a file from version `n` to `n + 1`. Never edited once released.
+const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+
+/// More than there are statements, so that each is compiled once per connection.
+const STATEMENTS_MAX: usize = 128;
+
+/// Opens the file for the writer and brings it up to date.
+pub(crate) fn open_for_writing(path: &Path) -> Result<Connection, Error> {
+    let mut conn = Connection::open(path).map_err(fault::of_sql)?;
+    prepare(&conn).map_err(fault::of_sql)?;
+    // A full page cache of the tables that every turn touches.
+    conn.pragma_update(None, "cache_size", -65_536)
+        .map_err(fault::of_sql)?;
+    migrate(&mut conn, &MIGRATIONS)?;
+    Ok(conn)
+}
+
+pub(crate) fn open_for_reading(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(fault::of_sql)?;
+    prepare(&conn).map_err(fault::of_sql)?;
+    conn.pragma_update(None, "query_only", true)
+        .map_err(fault::of_sql)?;
+    Ok(conn)
+}
+
+fn prepare(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(Duration::from_secs(10))?;
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    // NORMAL may lose acknowledged commits when the power goes.
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(())
+}
+
+fn migrate(conn: &mut Connection, migrations: &[&str]) -> Result<(), Error> {
+    let version: usize = conn
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(fault::of_sql)?;
+    let known = migrations.len();
+    if version > known {
+        return Err(Error::Broken {
+            reason: format!(
+                "the data is of format {version}, this program knows formats up to {known}: \
+                 use the newer program that wrote it"
+            ),
+        });
+    }
+    for (step, sql) in migrations.iter().enumerate().skip(version) {
+        migrate_by_one(conn, sql, step + 1).map_err(fault::of_sql)?;
+    }
+    Ok(())
+}
+
+fn migrate_by_one(conn: &mut Connection, sql: &str, version: usize) -> rusqlite::Result<()> {
+    let tx = conn.transaction()?;
+    tx.execute_batch(sql)?;
+    tx.pragma_update(None, "user_version", version)?;
+    tx.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(conn: &Connection) -> usize {
+        conn.pragma_query_value(None, "user_version", |row| row.get(0))
+            .unwrap()
+    }
+
+    #[test]
+    fn every_earlier_version_is_brought_up_to_date() {
+        for from in 0..=MIGRATIONS.len() {
+            let mut conn = Connection::open_in_memory().unwrap();
+            migrate(&mut conn, &MIGRATIONS[..from]).unwrap();
+            assert_eq!(version(&conn), from);
+            migrate(&mut conn, &MIGRATIONS).unwrap();
+            assert_eq!(version(&conn), MIGRATIONS.len());
+            conn.execute("INSERT INTO app VALUES (1, 't', 'a')", [])
+                .unwrap();
+        }
+    }
+
+    #[test]
+    fn a_newer_file_is_refused_and_a_failed_step_leaves_the_old_version() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrate(&mut conn, &["CREATE TABLE a (x)", "CREATE TABLE b (x)"]).unwrap();
+        let error = migrate(&mut conn, &["CREATE TABLE a (x)"]).unwrap_err();
+        assert!(error.to_string().contains("format 2"), "{error}");
+
+        let steps = ["", "", "CREATE TABLE c (x); CREATE TABLE a (x)"];
+        migrate(&mut conn, &steps).unwrap_err();
+        assert_eq!(version(&conn), 2);
+        conn.execute("CREATE TABLE c (x)", []).unwrap();
+    }
+}

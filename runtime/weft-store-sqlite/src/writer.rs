@@ -1,0 +1,286 @@
+//! The one writer: a thread that takes every queued write, runs them in one transaction, commits
+//! once and only then answers.
+//!
+//! Invariants:
+//! - a write that is refused has changed nothing, so it needs no savepoint of its own;
+//! - a write that makes SQLite fail spoils the transaction; each write of the batch is then run
+//!   again by itself, so that only the culprit fails;
+//! - after a failed commit of unknown outcome nothing is written any more;
+//! - news of inboxes goes out after the commit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use weft_store::{Error, Wakeup};
+
+use crate::fault::{self, Fault};
+use crate::write::{State, Tx};
+
+/// Writes that wait for the thread; more callers wait for room.
+const QUEUE_MAX: usize = 1024;
+/// Writes of one transaction: bounds how long the first of them waits.
+const BATCH_MAX: usize = 512;
+/// Pages of the write-ahead log after which it is copied into the file: 16 MiB.
+const LOG_PAGES_MAX: i32 = 4096;
+
+/// How well commits are shared.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) transactions: AtomicU64,
+    pub(crate) writes: AtomicU64,
+}
+
+/// Where the thread reports to.
+#[derive(Debug, Clone)]
+pub(crate) struct Reports {
+    pub(crate) wakeups: broadcast::Sender<Wakeup>,
+    pub(crate) failed: watch::Sender<Option<String>>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// The queue to the thread. Dropping it ends the thread once everything queued is written.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(crate) fn start(mut conn: Connection, reports: Reports) -> Result<Self, Error> {
+        let log_pages = Arc::new(AtomicI32::new(0));
+        let pages = Arc::clone(&log_pages);
+        conn.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count| {
+            pages.store(count, Ordering::Relaxed);
+            Ok(())
+        }))
+        .map_err(fault::of_sql)?;
+        let state = State::read(&conn)?;
+        let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+        let thread = Thread {
+            conn,
+            state,
+            jobs,
+            reports,
+            log_pages,
+        };
+        let thread = std::thread::Builder::new()
+            .name("weft-store-writer".to_owned())
+            .spawn(move || thread.run())
+            .map_err(|error| Error::Unavailable {
+                reason: format!("cannot start the writer: {error}"),
+            })?;
+        Ok(Self {
+            queue: Some(queue),
+            thread: Some(thread),
+        })
+    }
+
+    /// Queues a write and waits for its commit. Once queued it takes place even when the caller
+    /// no longer waits. `run` may be called again after a transaction that failed.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        run: impl FnMut(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        let ended = || Error::Broken {
+            reason: "the writer has ended".to_owned(),
+        };
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Write {
+            run,
+            result: None,
+            reply,
+        });
+        let queue = self.queue.as_ref().ok_or_else(ended)?;
+        queue.send(job).await.map_err(|_| ended())?;
+        answer.await.map_err(|_| ended())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer of the store panicked");
+        }
+    }
+}
+
+/// A write of any result type.
+trait Job: Send {
+    /// # Errors
+    /// Only for a failure that spoils the transaction; refusals wait for [`Self::answer`].
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), rusqlite::Error>;
+
+    fn answer(self: Box<Self>, committed: Result<(), &Error>);
+}
+
+struct Write<T, F> {
+    run: F,
+    result: Option<Result<T, Error>>,
+    reply: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<T, F> Job for Write<T, F>
+where
+    T: Send,
+    F: FnMut(&mut Tx<'_>) -> Result<T, Fault> + Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), rusqlite::Error> {
+        self.result = Some(match (self.run)(tx) {
+            Ok(value) => Ok(value),
+            Err(Fault::Refused(error)) => Err(error),
+            Err(Fault::Sql(error)) => return Err(error),
+        });
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), &Error>) {
+        let answer = match (committed, self.result) {
+            (Err(error), _) => Err(fault::copy(error)),
+            (Ok(()), Some(result)) => result,
+            (Ok(()), None) => Err(Error::Unavailable {
+                reason: "the write did not run".to_owned(),
+            }),
+        };
+        // A caller that went away does not want to know.
+        let _ = self.reply.send(answer);
+    }
+}
+
+type Jobs = Vec<Box<dyn Job>>;
+
+struct Thread {
+    conn: Connection,
+    state: State,
+    jobs: mpsc::Receiver<Box<dyn Job>>,
+    reports: Reports,
+    log_pages: Arc<AtomicI32>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        while let Some(first) = self.jobs.blocking_recv() {
+            self.batch(first);
+            self.checkpoint();
+        }
+    }
+
+    fn batch(&mut self, first: Box<dyn Job>) {
+        let mut jobs = vec![first];
+        match self.transaction(&mut jobs, BATCH_MAX) {
+            Ok(()) => answer(jobs, Ok(())),
+            Err(error) if jobs.len() == 1 || self.is_failed() => answer(jobs, Err(&error)),
+            Err(_) => {
+                for job in jobs {
+                    let mut alone = vec![job];
+                    let result = self.transaction(&mut alone, 1);
+                    answer(alone, result.as_ref().map(|()| ()));
+                }
+            }
+        }
+    }
+
+    /// Runs the given jobs, and further ones from the queue up to `most`, and commits them.
+    fn transaction(&mut self, jobs: &mut Jobs, most: usize) -> Result<(), Error> {
+        if let Some(reason) = self.reports.failed.borrow().clone() {
+            return Err(Error::Broken { reason });
+        }
+        let result = self.run_and_commit(jobs, most).map_err(fault::of_sql);
+        match &result {
+            Ok(()) => self.committed(jobs.len()),
+            Err(error) => self.roll_back(error),
+        }
+        result
+    }
+
+    fn run_and_commit(&mut self, jobs: &mut Jobs, most: usize) -> Result<(), rusqlite::Error> {
+        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut tx = Tx::new(&self.conn, &mut self.state);
+        let mut next = 0;
+        while let Some(job) = jobs.get_mut(next) {
+            job.run(&mut tx)?;
+            next += 1;
+            // Whoever arrived meanwhile shares the commit.
+            if next == jobs.len()
+                && next < most
+                && let Ok(job) = self.jobs.try_recv()
+            {
+                jobs.push(job);
+            }
+        }
+        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+
+    fn committed(&mut self, writes: usize) {
+        let counters = &self.reports.counters;
+        counters.transactions.fetch_add(1, Ordering::Relaxed);
+        counters.writes.fetch_add(writes as u64, Ordering::Relaxed);
+        for key in self.state.take_woken() {
+            // Without receivers nobody runs instances, and nobody needs the news.
+            let _ = self.reports.wakeups.send(Wakeup { key });
+        }
+    }
+
+    fn roll_back(&mut self, error: &Error) {
+        if let Error::Broken { reason } = error {
+            self.fail(reason);
+            return;
+        }
+        // SQLite has rolled back by itself after some errors.
+        let restored = || -> Result<State, Error> {
+            if !self.conn.is_autocommit() {
+                self.conn.execute_batch("ROLLBACK").map_err(fault::of_sql)?;
+            }
+            State::read(&self.conn)
+        };
+        match restored() {
+            Ok(state) => self.state = state,
+            Err(error) => self.fail(&format!("cannot roll back: {error}")),
+        }
+    }
+
+    fn fail(&self, reason: &str) {
+        tracing::error!(reason, "the store writes no more");
+        self.reports.failed.send_replace(Some(reason.to_owned()));
+    }
+
+    fn is_failed(&self) -> bool {
+        self.reports.failed.borrow().is_some()
+    }
+
+    /// Copies a long log into the file, after everybody has been answered.
+    fn checkpoint(&self) {
+        if self.log_pages.load(Ordering::Relaxed) < LOG_PAGES_MAX || self.is_failed() {
+            return;
+        }
+        let result = self
+            .conn
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        match result.map_err(fault::of_sql) {
+            Ok(()) => {}
+            Err(Error::Broken { reason }) => self.fail(&format!("cannot checkpoint: {reason}")),
+            // A full disk or a reader in the way: the log keeps everything until the next time.
+            Err(error) => tracing::warn!(%error, "the write-ahead log was not checkpointed"),
+        }
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.fail("the writer panicked");
+        }
+    }
+}
+
+fn answer(jobs: Jobs, committed: Result<(), &Error>) {
+    for job in jobs {
+        job.answer(committed);
+    }
+}
