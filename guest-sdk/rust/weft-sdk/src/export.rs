@@ -1,0 +1,92 @@
+//! The macro that makes a component of functions.
+
+/// Makes a component of the functions named, once in a crate:
+///
+/// ```ignore
+/// weft_sdk::export! {
+///     http: [upload, sheet],
+///     orchestrators: [process],
+///     activities: [analyse, combine],
+/// }
+/// ```
+///
+/// Each of the three lists may be left out; the component then does not export that role.
+/// Natively it checks the names and exports nothing.
+#[macro_export]
+macro_rules! export {
+    ($($role:ident : [$($function:path),+ $(,)?]),+ $(,)?) => {
+        const _: () = {
+            struct Component;
+
+            impl $crate::rt::describe::Guest for Component {
+                fn describe() -> ::std::vec::Vec<$crate::rt::describe::Function> {
+                    ::std::vec![$($(<$function as $crate::Function>::describe()),+),+]
+                }
+            }
+
+            #[cfg(target_arch = "wasm32")]
+            $crate::bindings::describe::export_description!(
+                Component with_types_in $crate::bindings::describe
+            );
+            $($crate::__export_role!($role Component [$($function),+]);)+
+        };
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_role {
+    (activities $component:ident [$($function:path),+]) => {
+        impl $crate::rt::activity::Guest for $component {
+            fn run(
+                name: ::std::string::String,
+                input: ::std::string::String,
+                call: $crate::rt::activity::Call,
+            ) -> ::std::result::Result<::std::string::String, $crate::rt::types::Failure> {
+                $(if name == <$function as $crate::Function>::NAME {
+                    return $crate::rt::run_activity::<$function>(&input, call);
+                })+
+                Err($crate::rt::unknown(&name))
+            }
+        }
+        #[cfg(target_arch = "wasm32")]
+        $crate::bindings::activity::export_activities!(
+            $component with_types_in $crate::bindings::activity
+        );
+    };
+    (orchestrators $component:ident [$($function:path),+]) => {
+        impl $crate::rt::orchestrator::Guest for $component {
+            fn run(
+                name: ::std::string::String,
+                input: ::std::string::String,
+            ) -> ::std::result::Result<::std::string::String, $crate::rt::types::Failure> {
+                $(if name == <$function as $crate::Function>::NAME {
+                    return $crate::rt::run_orchestrator::<$function>(&input);
+                })+
+                Err($crate::rt::unknown(&name))
+            }
+        }
+        #[cfg(target_arch = "wasm32")]
+        $crate::bindings::orchestrator::export_orchestrators!(
+            $component with_types_in $crate::bindings::orchestrator
+        );
+    };
+    (http $component:ident [$($function:path),+]) => {
+        impl $crate::rt::wasip2::exports::http::incoming_handler::Guest for $component {
+            fn handle(
+                request: $crate::rt::wasip2::http::types::IncomingRequest,
+                out: $crate::rt::wasip2::http::types::ResponseOutparam,
+            ) {
+                let entries = [$($crate::rt::Entry::of::<$function>()),+];
+                $crate::rt::serve(&entries, &request, out);
+            }
+        }
+        #[cfg(target_arch = "wasm32")]
+        $crate::rt::wasip2::http::proxy::export!(
+            $component with_types_in $crate::rt::wasip2
+        );
+    };
+    ($other:ident $($rest:tt)*) => {
+        ::std::compile_error!("the roles are `activities`, `orchestrators` and `http`");
+    };
+}
