@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::extract::{OriginalUri, State};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use weft_id::{InstanceId, InstanceKey};
@@ -125,7 +125,7 @@ pub(crate) fn bad_page(error: weft_store::Error) -> Problem {
 pub(super) async fn start_instance(
     State(api): State<Api>,
     access: AppAccess<Invoke>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     JsonBody(order): JsonBody<StartBody>,
 ) -> Result<(StatusCode, HeaderMap, Json<InstanceView>), Problem> {
