@@ -5,6 +5,7 @@
 //! otherwise. Labels come from deployed names only, never from what a caller sends.
 
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
@@ -25,7 +26,7 @@ const LATENCY_BUCKETS: [f64; 14] = [
 /// The metrics of one node.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    registry: Mutex<Registry>,
     requests: Family<RequestLabels, Counter>,
     durations: Family<FunctionLabels, Histogram, fn() -> Histogram>,
 }
@@ -102,7 +103,7 @@ impl Default for Metrics {
             durations.clone(),
         );
         Self {
-            registry,
+            registry: Mutex::new(registry),
             requests,
             durations,
         }
@@ -137,13 +138,13 @@ impl Metrics {
     /// Adds a figure that somebody else holds. The name is written without the prefix `weft_` and
     /// without the suffix `_total`.
     pub fn read_from(
-        &mut self,
+        &self,
         name: &'static str,
         help: &'static str,
         kind: Kind,
         read: impl Fn() -> u64 + Send + Sync + 'static,
     ) {
-        self.registry.register_collector(Box::new(Figure {
+        self.registry().register_collector(Box::new(Figure {
             name,
             help,
             kind,
@@ -151,12 +152,16 @@ impl Metrics {
         }));
     }
 
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// All metrics as OpenMetrics text
     /// (`application/openmetrics-text; version=1.0.0; charset=utf-8`).
     #[must_use]
     pub fn encode(&self) -> String {
         let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry)
+        prometheus_client::encoding::text::encode(&mut text, &self.registry())
             .expect("writing to a string cannot fail");
         text
     }
@@ -213,7 +218,7 @@ mod tests {
 
     #[test]
     fn counts_requests_and_reads_figures_when_asked() {
-        let mut metrics = Metrics::default();
+        let metrics = Metrics::default();
         metrics.read_from("turns", "Turns run", Kind::Counter, || 7);
         metrics.read_from("live_instances", "Live instances", Kind::Gauge, || 3);
         let function = metrics.function("default", "shop", "hello");
