@@ -28,12 +28,14 @@ const CHUNK: usize = 64 << 10;
 
 type Tag = [u8; TAG_LEN];
 
+/// Numbers drafts of this process, whichever sandbox makes them: two may share a folder.
+static DRAFTS: AtomicU64 = AtomicU64::new(0);
+
 #[derive(Debug)]
 pub(crate) struct NativeStore {
     place: Place,
     key: [u8; 32],
     compatibility: u64,
-    names: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -79,7 +81,6 @@ impl NativeStore {
             place,
             key,
             compatibility,
-            names: AtomicU64::new(0),
         })
     }
 
@@ -91,7 +92,7 @@ impl NativeStore {
                 Ok(Draft { file, path: None })
             }
             Place::Dir(dir) => {
-                let number = self.names.fetch_add(1, Ordering::Relaxed);
+                let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
                 let path = dir.join(format!("draft-{}-{number}", std::process::id()));
                 let file = private(&path)?;
                 Ok(Draft {

@@ -1,1 +1,3 @@
-//! Empty.
+//! What several crates' tests share. A dev-dependency only.
+
+pub mod guests;

@@ -12,7 +12,8 @@ const PAGE: u32 = 1000;
 const CURSORS_MAX: usize = 10_000;
 
 /// An open bucket: its name. Buckets exist as soon as they are named.
-pub(crate) struct Bucket(String);
+#[expect(unreachable_pub, reason = "generated code re-exports it")]
+pub struct Bucket(String);
 
 impl Host for State {
     async fn open(

@@ -1,0 +1,249 @@
+//! A sandbox with everything around it in memory.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use sha2::{Digest as _, Sha256};
+use weft_app::{Auth, Function, FunctionKind, Limits};
+use weft_id::{AppId, InstanceId};
+use weft_orchestration::{Payload, Status, Timestamp};
+use weft_sandbox::{
+    Client, ClientError, Components, Config, Control, InstanceStatus, Invocation, LogRecord,
+    LogSink, Sandbox, Services,
+};
+use weft_store::{Digest, Error, KeyValue};
+
+pub(crate) struct Fixture {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) world: Arc<World>,
+}
+
+/// What the sandbox reaches.
+#[derive(Default)]
+pub(crate) struct World {
+    wasm: Mutex<HashMap<Digest, Vec<u8>>>,
+    logs: Mutex<Vec<LogRecord>>,
+    pairs: Mutex<BTreeMap<(AppId, String, String), Vec<u8>>>,
+}
+
+impl Fixture {
+    /// A sandbox whose native code is shared by all tests, so that each guest is compiled once.
+    pub(crate) fn new() -> Self {
+        static NATIVE: OnceLock<tempfile::TempDir> = OnceLock::new();
+        let dir = NATIVE.get_or_init(|| tempfile::tempdir().unwrap());
+        Self::with(|config| config.native_dir = Some(dir.path().to_owned()))
+    }
+
+    pub(crate) fn in_dir(dir: &Path) -> Self {
+        Self::with(|config| config.native_dir = Some(dir.to_owned()))
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let world = Arc::new(World::default());
+        let services = Services {
+            components: world.clone(),
+            client: world.clone(),
+            key_value: world.clone(),
+            log: world.clone(),
+        };
+        let compiler = PathBuf::from(env!("CARGO_BIN_EXE_weft-compile"));
+        let mut config = Config::new(compiler, [7; 32]);
+        config.pool.instances = 64;
+        config.admission.wait_max = Duration::from_millis(200);
+        change(&mut config);
+        let sandbox = Sandbox::new(config, services).unwrap();
+        Self { sandbox, world }
+    }
+
+    /// A call of function `name` of a guest of `tests/guests`.
+    pub(crate) fn call(&self, guest: &str, name: &str) -> Invocation {
+        let wasm = weft_testkit::guests::guest(guest);
+        let digest = Digest(Sha256::digest(&wasm).into());
+        self.world.wasm.lock().unwrap().insert(digest, wasm);
+        Invocation {
+            app: AppId::default(),
+            function: Arc::new(function(name)),
+            component: digest,
+            instance: None,
+        }
+    }
+
+    pub(crate) fn logs(&self) -> Vec<String> {
+        let logs = self.world.logs.lock().unwrap();
+        let line = |record: &LogRecord| format!("{} {}", record.level.as_str(), record.text);
+        logs.iter().map(line).collect()
+    }
+
+    /// Waits until no instance is left.
+    pub(crate) async fn idle(&self) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.sandbox.live_instances() > 0 {
+            assert!(
+                Instant::now() < deadline,
+                "{} instances are left",
+                self.sandbox.live_instances()
+            );
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+pub(crate) fn function(name: &str) -> Function {
+    Function {
+        name: name.parse().unwrap(),
+        component: "guest".parse().unwrap(),
+        kind: FunctionKind::Activity,
+        auth: Auth::Anonymous,
+        trigger: None,
+        limits: Limits {
+            memory_mib: 64,
+            timeout_ms: 20_000,
+            concurrency: 50,
+        },
+        allowed_outbound_hosts: Vec::new(),
+        env: BTreeMap::new(),
+        description: None,
+        input_schema: None,
+        output_schema: None,
+    }
+}
+
+/// A change to the function of a call.
+pub(crate) fn change(call: Invocation, change: impl FnOnce(&mut Function)) -> Invocation {
+    let mut function = (*call.function).clone();
+    change(&mut function);
+    Invocation {
+        function: Arc::new(function),
+        ..call
+    }
+}
+
+#[async_trait]
+impl Components for World {
+    async fn wasm(&self, digest: &Digest) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.wasm.lock().unwrap().get(digest).cloned())
+    }
+}
+
+impl LogSink for World {
+    fn log(&self, record: LogRecord) {
+        self.logs.lock().unwrap().push(record);
+    }
+}
+
+#[async_trait]
+impl Client for World {
+    async fn start(
+        &self,
+        app: &AppId,
+        name: &str,
+        input: Payload,
+        instance: Option<InstanceId>,
+    ) -> Result<InstanceId, ClientError> {
+        assert_eq!(
+            (app, name, input.as_str()),
+            (&AppId::default(), "child", "5")
+        );
+        Ok(instance.unwrap_or_else(|| "made".parse().unwrap()))
+    }
+
+    async fn status(&self, _: &AppId, id: &InstanceId) -> Result<InstanceStatus, ClientError> {
+        Ok(InstanceStatus {
+            instance: id.clone(),
+            name: "child".to_owned(),
+            status: Status::Running,
+            created_at: Timestamp::from_millis(1),
+            updated_at: Timestamp::from_millis(2),
+            input: None,
+            custom_status: None,
+            output: None,
+        })
+    }
+
+    async fn wait_for_completion(
+        &self,
+        app: &AppId,
+        id: &InstanceId,
+        _: u64,
+    ) -> Result<InstanceStatus, ClientError> {
+        self.status(app, id).await
+    }
+
+    async fn raise_event(
+        &self,
+        _: &AppId,
+        _: &InstanceId,
+        _: &str,
+        _: Payload,
+    ) -> Result<(), ClientError> {
+        Err(ClientError::Ended)
+    }
+
+    async fn control(
+        &self,
+        _: &AppId,
+        _: &InstanceId,
+        _: Control,
+        _: &str,
+    ) -> Result<(), ClientError> {
+        Err(ClientError::NotFound)
+    }
+}
+
+#[async_trait]
+impl KeyValue for World {
+    async fn kv_get(&self, app: &AppId, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        let key = (app.clone(), bucket.to_owned(), key.to_owned());
+        Ok(self.pairs.lock().unwrap().get(&key).cloned())
+    }
+
+    async fn kv_set(
+        &self,
+        app: &AppId,
+        bucket: &str,
+        key: &str,
+        value: &[u8],
+    ) -> Result<(), Error> {
+        let key = (app.clone(), bucket.to_owned(), key.to_owned());
+        self.pairs.lock().unwrap().insert(key, value.to_vec());
+        Ok(())
+    }
+
+    async fn kv_delete(&self, app: &AppId, bucket: &str, key: &str) -> Result<(), Error> {
+        let key = (app.clone(), bucket.to_owned(), key.to_owned());
+        self.pairs.lock().unwrap().remove(&key);
+        Ok(())
+    }
+
+    async fn kv_increment(
+        &self,
+        app: &AppId,
+        bucket: &str,
+        key: &str,
+        delta: i64,
+    ) -> Result<i64, Error> {
+        let key = (app.clone(), bucket.to_owned(), key.to_owned());
+        let mut pairs = self.pairs.lock().unwrap();
+        let value = pairs.entry(key).or_insert_with(|| b"0".to_vec());
+        let sum = std::str::from_utf8(value).unwrap().parse::<i64>().unwrap() + delta;
+        *value = sum.to_string().into_bytes();
+        Ok(sum)
+    }
+
+    async fn kv_keys(
+        &self,
+        app: &AppId,
+        bucket: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<String>, Error> {
+        let pairs = self.pairs.lock().unwrap();
+        let own = pairs.keys().filter(|(a, b, _)| a == app && b == bucket);
+        let keys = own.map(|(_, _, key)| key.clone());
+        let later = keys.filter(|key| after.is_none_or(|after| key.as_str() > after));
+        Ok(later.take(limit as usize).collect())
+    }
+}
