@@ -1,4 +1,7 @@
-//! Bodies: bounded, of the right type, and JSON where JSON is due.
+//! Bodies: bounded in length and in time, of the right type, and JSON where JSON is due.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
@@ -6,14 +9,43 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use weft_orchestration::Payload;
 
 use crate::{Api, Kind, Problem};
 
+/// The longest that a body may take: 128 MiB over a slow line.
+const READ_TIME_MAX: Duration = Duration::from_secs(600);
+/// The longest that an upload waits for others before it is refused.
+const UPLOAD_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Admits so many uploads at one time, because each is held in memory as a whole.
+#[derive(Clone)]
+pub(crate) struct Uploads(Arc<Semaphore>);
+
+impl Uploads {
+    pub(crate) fn new(max: usize) -> Self {
+        Self(Arc::new(Semaphore::new(max)))
+    }
+
+    /// To be held until the upload is no longer in memory. Nothing of the body is read before.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`].
+    pub(crate) async fn admit(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let permit = timeout(UPLOAD_WAIT_MAX, Arc::clone(&self.0).acquire_owned()).await;
+        match permit {
+            Ok(permit) => Ok(permit.expect("the semaphore is never closed")),
+            Err(_) => Err(Problem::new(Kind::Busy, "too many uploads at one time").retry_after(5)),
+        }
+    }
+}
+
 /// Reads a body of at most `max` bytes, and stops reading there.
 ///
 /// # Errors
-/// [`Kind::TooLarge`]; 400 when the body breaks off.
+/// [`Kind::TooLarge`]; 400 when the body breaks off or takes too long.
 pub(crate) async fn read(headers: &HeaderMap, body: Body, max: usize) -> Result<Bytes, Problem> {
     let too_large = || {
         let detail = format!("the body is limited to {max} bytes");
@@ -25,7 +57,9 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, max: usize) -> Result<
     if announced.is_some_and(|len| len > max) {
         return Err(too_large());
     }
-    match Limited::new(body, max).collect().await {
+    let read = timeout(READ_TIME_MAX, Limited::new(body, max).collect()).await;
+    let read = read.map_err(|_| Problem::invalid("the body takes too long"))?;
+    match read {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(_) => Err(Problem::invalid("the body broke off")),

@@ -9,6 +9,9 @@ pub struct Config {
     pub component_bytes_max: usize,
     /// Bytes of one uploaded bundle, its components included.
     pub bundle_bytes_max: usize,
+    /// Uploads that are read and compiled at one time: what they may hold of memory, together with
+    /// the bounds above.
+    pub uploads_max: usize,
     /// Bytes of every other body: inputs, events, settings.
     pub json_bytes_max: usize,
     /// The longest that a request waits for an instance to end.
@@ -23,6 +26,7 @@ impl Default for Config {
         Self {
             component_bytes_max: 32 << 20,
             bundle_bytes_max: 128 << 20,
+            uploads_max: 4,
             json_bytes_max: 4 << 20,
             wait_max: Duration::from_secs(230),
             public_url: None,

@@ -21,6 +21,8 @@ pub fn document() -> Value {
     ] {
         add(&mut paths, &mut schemas, prefix, suffix, part);
     }
+    let settings = weft_app::Settings::json_schema();
+    schemas.insert("FunctionSettings".into(), settings.to_value());
     schemas.insert("ProblemDocument".into(), json!(ProblemDocument::schema()));
     schemas.insert("FaultView".into(), json!(FaultView::schema()));
     json!({

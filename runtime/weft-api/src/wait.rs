@@ -8,7 +8,7 @@ use weft_store::Instance;
 
 use crate::{Api, Problem};
 
-const PAUSE_MIN: Duration = Duration::from_millis(5);
+const PAUSE_MIN: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(250);
 
 /// The instance as it is when it has ended or when `timeout` (capped by the configuration) has

@@ -35,8 +35,9 @@ impl<'a> Object<'a> {
         &self.pointer
     }
 
+    /// `null` counts as absent.
     pub(crate) fn get(&self, key: &str) -> Option<&'a Value> {
-        self.members.get(key)
+        self.members.get(key).filter(|value| !value.is_null())
     }
 
     /// `None` when the member is absent, and, with a fault, when it has another type.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -59,6 +60,15 @@ impl Settings {
             .map(|object| Self::read(&object, &mut faults))
             .unwrap_or_default();
         Faults::check(faults).map(|()| settings)
+    }
+
+    /// The JSON Schema of settings, whole in itself.
+    #[must_use]
+    pub fn json_schema() -> Schema {
+        let mut settings = SchemaSettings::draft2020_12();
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+        settings.into_generator().into_root_schema_for::<Self>()
     }
 
     pub(crate) fn read(object: &Object<'_>, faults: &mut Vec<Fault>) -> Self {
@@ -201,6 +211,12 @@ mod tests {
         assert_eq!(settings.methods, Some(vec!["GET".to_owned()]));
         assert_eq!(settings.limits.resolve().memory_mib, 64);
         assert_eq!(settings.limits.resolve().timeout_ms, 30_000);
+    }
+
+    #[test]
+    fn null_is_as_good_as_nothing() {
+        let nulls = json!({"auth": null, "route": null, "limits": null, "env": null});
+        assert_eq!(Settings::from_json(&nulls).unwrap(), Settings::default());
     }
 
     #[test]

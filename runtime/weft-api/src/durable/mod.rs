@@ -17,6 +17,7 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
+use tower_http::catch_panic::CatchPanicLayer;
 use weft_app::scope;
 use weft_id::{AppId, InstanceId, InstanceKey};
 
@@ -32,7 +33,10 @@ pub const DURABLE_PATH: &str = "/runtime/webhooks/durabletask";
 /// (`/@{tenant}/{app}`) stands before it; every other path gets 404. Mount it without stripping
 /// anything from the path.
 pub fn router(api: Api) -> Router {
-    Router::new().fallback(handle).with_state(api)
+    Router::new()
+        .fallback(handle)
+        .layer(CatchPanicLayer::custom(crate::routes::panicked))
+        .with_state(api)
 }
 
 /// One request with what all operations need.

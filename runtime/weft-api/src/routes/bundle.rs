@@ -8,14 +8,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Read as _;
 use std::path::{Component as PathPart, Path};
 
-use axum::Json;
 use axum::extract::{Request, State};
+use axum::{Extension, Json};
 use bytes::Bytes;
 use http::StatusCode;
 use weft_app::{Deployment, Fault, Faults, Manifest};
 
 use super::components::prepare;
 use crate::auth::{AppAccess, Deploy};
+use crate::body::Uploads;
 use crate::model::{Deployed, FunctionView};
 use crate::{Api, Kind, Problem, body, deploy};
 
@@ -31,10 +32,12 @@ const FILES_MAX: usize = 1000;
 pub(super) async fn deploy_app(
     State(api): State<Api>,
     access: AppAccess<Deploy>,
+    Extension(uploads): Extension<Uploads>,
     request: Request,
 ) -> Result<(StatusCode, Json<Deployed>), Problem> {
     let (parts, request_body) = request.into_parts();
     body::require_media_type(&parts.headers, &TAR)?;
+    let permit = uploads.admit().await?;
     let max = api.config.bundle_bytes_max;
     let tar = body::read(&parts.headers, request_body, max).await?;
     let files = unpack(&tar)?;
@@ -50,6 +53,7 @@ pub(super) async fn deploy_app(
         let (entry, _) = prepared.map_err(|problem| problem.with("component", name.as_str()))?;
         components.insert(name, entry);
     }
+    drop(permit);
     let refused = |faults| Problem::faults(Kind::InvalidDocument, &faults);
     let deployment = Deployment::new(components, manifest.settings()).map_err(refused)?;
     manifest.check_components(&deployment).map_err(refused)?;

@@ -1,8 +1,8 @@
 //! Uploading, showing and removing components.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::{Extension, Json};
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
@@ -11,6 +11,7 @@ use weft_app::{ComponentEntry, Deployment};
 use weft_id::{Component, Tenant};
 
 use crate::auth::{AppAccess, Deploy, Read};
+use crate::body::Uploads;
 use crate::model::{ComponentView, Uploaded};
 use crate::{Api, Kind, Problem, body, deploy};
 
@@ -65,11 +66,14 @@ pub(super) async fn show_component(
 pub(super) async fn put_component(
     State(api): State<Api>,
     access: AppAccess<Deploy>,
+    Extension(uploads): Extension<Uploads>,
     request: Request,
 ) -> Result<(StatusCode, Json<Uploaded>), Problem> {
     let name: Component = access.path.get("component")?;
+    let permit = uploads.admit().await?;
     let wasm = read_wasm(&api, request).await?;
     let (entry, compile_ms) = prepare(&api, &access.app.tenant, &name, wasm).await?;
+    drop(permit);
     let revision = deploy::change(&api, &access.app, |active| {
         let empty = Deployment::default();
         active

@@ -46,7 +46,7 @@ pub(super) async fn show_function(
 /// or to a default. The body is an entry of `[functions.*]` in `weft.toml`, as JSON.
 #[utoipa::path(
     put, path = "/apps/{app}/functions/{function}", tag = "functions",
-    request_body = Value,
+    request_body(content = ref("#/components/schemas/FunctionSettings")),
     responses((status = 200, body = FunctionView))
 )]
 pub(super) async fn put_function(

@@ -14,14 +14,15 @@ mod tenants;
 
 use std::any::Any;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::body::Uploads;
 use crate::{Api, Kind, Problem};
 
 pub(crate) use instances::{bad_page, of_instance, parse_statuses};
@@ -32,6 +33,7 @@ pub(crate) use messages::check_event_name;
 pub fn router(api: Api) -> Router {
     let (of_apps, _) = apps_routes().split_for_parts();
     let (of_node, _) = node_routes().split_for_parts();
+    let uploads = Uploads::new(api.config.uploads_max);
     Router::new()
         .nest("/admin/v1", of_apps.clone())
         .nest("/admin/v1/tenants/{tenant}", of_apps)
@@ -39,6 +41,7 @@ pub fn router(api: Api) -> Router {
         .merge(health::router())
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
+        .layer(Extension(uploads))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(api)
 }
@@ -103,7 +106,7 @@ async fn no_method(request: Request) -> Problem {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
-fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+pub(crate) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())

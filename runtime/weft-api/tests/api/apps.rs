@@ -251,3 +251,28 @@ async fn a_faulty_bundle_changes_nothing_and_lists_its_faults() {
     assert_eq!(json.problem(), (415, "unsupported-media-type"));
     assert_eq!(node.get(path).await.problem().0, 404);
 }
+
+fn never() -> axum::body::Body {
+    axum::body::Body::from_stream(futures::stream::pending::<Result<&str, std::io::Error>>())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_ends_is_given_up() {
+    let node = Node::new().await;
+    let answer = node.upload(&format!("{C}/x"), never()).await;
+    assert_eq!(answer.problem(), (400, "invalid-request"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_uploads_are_held_at_one_time() {
+    let config = Config {
+        uploads_max: 1,
+        ..Config::default()
+    };
+    let node = Node::with(config).await;
+    let (x, y) = (format!("{C}/x"), format!("{C}/y"));
+    let (stuck, second) = tokio::join!(node.upload(&x, never()), node.upload(&y, "one"));
+    assert_eq!(stuck.problem().0, 400);
+    assert_eq!(second.problem(), (429, "busy"));
+    assert_eq!(node.upload(&y, "one").await.status, 201);
+}
