@@ -28,6 +28,10 @@ macro_rules! export {
             $crate::bindings::describe::export_description!(
                 Component with_types_in $crate::bindings::describe
             );
+            // What is exported is in use, natively too.
+            #[cfg(not(target_arch = "wasm32"))]
+            const _: fn() -> ::std::vec::Vec<$crate::rt::describe::Function> =
+                <Component as $crate::rt::describe::Guest>::describe;
             $($crate::__export_role!($role Component [$($function),+]);)+
         };
     };
@@ -53,6 +57,13 @@ macro_rules! __export_role {
         $crate::bindings::activity::export_activities!(
             $component with_types_in $crate::bindings::activity
         );
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn(
+            ::std::string::String,
+            ::std::string::String,
+            $crate::rt::activity::Call,
+        ) -> ::std::result::Result<::std::string::String, $crate::rt::types::Failure> =
+            <$component as $crate::rt::activity::Guest>::run;
     };
     (orchestrators $component:ident [$($function:path),+]) => {
         impl $crate::rt::orchestrator::Guest for $component {
@@ -70,6 +81,12 @@ macro_rules! __export_role {
         $crate::bindings::orchestrator::export_orchestrators!(
             $component with_types_in $crate::bindings::orchestrator
         );
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn(
+            ::std::string::String,
+            ::std::string::String,
+        ) -> ::std::result::Result<::std::string::String, $crate::rt::types::Failure> =
+            <$component as $crate::rt::orchestrator::Guest>::run;
     };
     (http $component:ident [$($function:path),+]) => {
         impl $crate::rt::wasip2::exports::http::incoming_handler::Guest for $component {
@@ -85,6 +102,11 @@ macro_rules! __export_role {
         $crate::rt::wasip2::http::proxy::export!(
             $component with_types_in $crate::rt::wasip2
         );
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn(
+            $crate::rt::wasip2::http::types::IncomingRequest,
+            $crate::rt::wasip2::http::types::ResponseOutparam,
+        ) = <$component as $crate::rt::wasip2::exports::http::incoming_handler::Guest>::handle;
     };
     ($other:ident $($rest:tt)*) => {
         ::std::compile_error!("the roles are `activities`, `orchestrators` and `http`");
