@@ -179,7 +179,7 @@ impl Thread {
                 for job in jobs {
                     let mut alone = vec![job];
                     let result = self.transaction(&mut alone, 1);
-                    answer(alone, result.as_ref().map(|()| ()));
+                    answer(alone, result.as_ref().copied());
                 }
             }
         }

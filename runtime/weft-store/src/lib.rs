@@ -12,6 +12,8 @@
 //! the shard now; everything held for it must be dropped.
 
 mod apps;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod cursor;
 mod delivery;
 mod error;
