@@ -1,5 +1,6 @@
 //! Components, apps, bundles, revisions.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use http::Method;
@@ -47,17 +48,25 @@ async fn the_same_upload_twice_makes_one_revision() {
     assert_eq!(again["revision"], 1);
 }
 
-#[tokio::test]
+/// On several threads: on one, each upload would run to its end before the next begins.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn uploads_at_the_same_time_all_arrive() {
-    let node = Node::new().await;
-    let paths: Vec<_> = (0..24).map(|n| format!("{C}/c{n}")).collect();
-    let uploads = paths.iter().map(|path| node.upload(path, "one"));
-    for answer in futures::future::join_all(uploads).await {
-        assert_eq!(answer.status, 201);
+    const UPLOADS: usize = 64;
+    let config = Config {
+        uploads_max: UPLOADS,
+        ..Config::default()
+    };
+    let node = Arc::new(Node::with(config).await);
+    let uploads = (0..UPLOADS).map(|n| {
+        let node = Arc::clone(&node);
+        tokio::spawn(async move { node.upload(&format!("{C}/c{n}"), "one").await.status })
+    });
+    for status in futures::future::join_all(uploads).await {
+        assert_eq!(status.unwrap(), 201);
     }
     let app = node.get("/admin/v1/apps/shop").await.ok();
-    assert_eq!(app["components"].as_array().unwrap().len(), 24);
-    assert_eq!(app["revision"], 24);
+    assert_eq!(app["components"].as_array().unwrap().len(), UPLOADS);
+    assert_eq!(app["revision"], UPLOADS);
 }
 
 #[tokio::test]
