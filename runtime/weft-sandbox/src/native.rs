@@ -202,3 +202,62 @@ fn deserialize(engine: &Engine, path: &str) -> wasmtime::Result<Component> {
     // a file after it was kept: it is replaced by renaming.
     unsafe { Component::deserialize_file(engine, path) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+
+    const DIGEST: Digest = Digest([5; 32]);
+
+    /// A store with the native code of an empty component.
+    fn kept(dir: Option<&Path>) -> (NativeStore, Engine, u64) {
+        let engine = crate::engine::compiling().unwrap();
+        let compatibility = crate::engine::compatibility(&engine);
+        let store = NativeStore::new(dir, [1; 32], compatibility).unwrap();
+        let native = engine.precompile_component(b"\0asm\x0d\0\x01\0");
+        let draft = store.draft().unwrap();
+        (&draft.file).write_all(&native.unwrap()).unwrap();
+        let len = store.keep(DIGEST, &draft).unwrap();
+        (store, engine, len)
+    }
+
+    #[test]
+    fn is_loaded_as_it_was_kept_and_for_its_digest_only() {
+        let dir = tempfile::tempdir().unwrap();
+        for dir in [None, Some(dir.path())] {
+            let (store, engine, _) = kept(dir);
+            assert!(store.load(&engine, DIGEST).is_some());
+            assert!(store.load(&engine, Digest([6; 32])).is_none());
+        }
+        let names = std::fs::read_dir(dir.path()).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert!(names.into_iter().all(|name| !name.starts_with("draft")));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found() {
+        const FLIPS: u64 = 10_000;
+        let dir = tempfile::tempdir().unwrap();
+        let (store, engine, len) = kept(Some(dir.path()));
+        let path = store.path(dir.path(), DIGEST, "native");
+        let file = File::options().read(true).write(true).open(path).unwrap();
+        let mut random = 88_172_645_463_325_252_u64;
+        for _ in 0..FLIPS {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let (at, bit) = ((random >> 3) % len, random % 8);
+            let mut byte = [0];
+            file.read_exact_at(&mut byte, at).unwrap();
+            file.write_all_at(&[byte[0] ^ (1 << bit)], at).unwrap();
+            assert!(
+                store.load(&engine, DIGEST).is_none(),
+                "byte {at}, bit {bit}"
+            );
+            file.write_all_at(&byte, at).unwrap();
+        }
+        assert!(store.load(&engine, DIGEST).is_some());
+    }
+}

@@ -277,3 +277,50 @@ impl Body for TimedBody {
         self.inner.is_end_stream()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(url: &str) -> Option<(bool, String, u16)> {
+        let uri: Uri = url.parse().ok()?;
+        let asked = asked(&uri).ok()?;
+        Some((asked.https, asked.host.to_owned(), asked.port))
+    }
+
+    #[test]
+    fn reads_where_a_url_leads() {
+        let found = |https, host: &str, port| Some((https, host.to_owned(), port));
+        assert_eq!(ask("https://a.example/x"), found(true, "a.example", 443));
+        assert_eq!(ask("http://a.example"), found(false, "a.example", 80));
+        assert_eq!(ask("http://[::1]:8080/"), found(false, "[::1]", 8080));
+        assert_eq!(ask("https://[::1]"), found(true, "[::1]", 443));
+        for bad in [
+            "/x",
+            "ftp://a.example/",
+            "http://user@a.example/",
+            "http://user:password@a.example/",
+            "http://good.example@evil.example/",
+            "http://a.example:0/",
+            "http://a.example:/",
+            "http://a.example:99999/",
+            "http://:80/",
+        ] {
+            assert_eq!(ask(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn one_private_address_among_several_refuses_the_name() {
+        let egress = Egress::new(vec!["10.9.0.0/16".parse().unwrap()]);
+        let check = |texts: &[&str]| {
+            let parse = |text: &&str| SocketAddr::new(text.parse().unwrap(), 443);
+            let addresses: Vec<_> = texts.iter().map(parse).collect();
+            egress.check("name.example", &addresses).is_ok()
+        };
+        assert!(check(&["8.8.8.8", "2606:4700::1111"]));
+        assert!(check(&["8.8.8.8", "10.9.1.1"]));
+        assert!(!check(&["8.8.8.8", "10.8.1.1"]));
+        assert!(!check(&["8.8.8.8", "::ffff:127.0.0.1"]));
+    }
+}

@@ -1,5 +1,7 @@
 //! The sandbox against real components.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod activities;
 mod fixture;
 mod http;
