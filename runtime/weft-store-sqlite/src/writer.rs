@@ -8,6 +8,9 @@
 //! - after a failed commit of unknown outcome nothing is written any more;
 //! - news of inboxes goes out after the commit.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::thread::JoinHandle;

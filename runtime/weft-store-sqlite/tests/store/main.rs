@@ -1,3 +1,7 @@
-//! The store on disk: the contract, and what a crash leaves.
+//! The store on disk: the contract, what a crash leaves, and how a directory is opened.
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod conformance;
+mod crash;
+mod open;
+mod turns;
