@@ -92,6 +92,11 @@ async fn limits_are_named() {
     );
     let error = run(&fixture, "big", "null").await.unwrap_err();
     assert!(matches!(error, CallError::Limit { .. }), "{error}");
+    let error = run(&fixture, "huge-call", "null").await.unwrap_err();
+    assert!(
+        error.to_string().contains("one call of a host function"),
+        "{error}"
+    );
     for name in ["loop", "sleep"] {
         let call = fixture.call("guest_activity", name);
         let call = change(call, |function| function.limits.timeout_ms = 200);

@@ -234,3 +234,36 @@ async fn the_log_is_bounded_and_what_was_dropped_is_counted() {
         "{logs:?}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_at_once_some_of_which_go_away() {
+    let fixture = std::sync::Arc::new(Fixture::new());
+    let call = fixture.call("guest_http", "web");
+    let mut clients = tokio::task::JoinSet::new();
+    for client in 0..32_u32 {
+        let (fixture, call) = (std::sync::Arc::clone(&fixture), call.clone());
+        clients.spawn(async move {
+            for n in 0..10_u32 {
+                match (client + n) % 4 {
+                    0 => {
+                        let pending = fixture.sandbox.http(call.clone(), request("/stall"));
+                        let body = pending.await.unwrap().into_body();
+                        drop(tokio::time::timeout(Duration::from_millis(3), body.collect()).await);
+                    }
+                    1 => {
+                        let pending = fixture.sandbox.http(call.clone(), request("/pending"));
+                        drop(tokio::time::timeout(Duration::from_millis(3), pending).await);
+                    }
+                    _ => {
+                        let (_, text) = get(&fixture, call.clone(), "/hello").await.unwrap();
+                        assert_eq!(text, "Hello, world!");
+                    }
+                }
+            }
+        });
+    }
+    while let Some(client) = clients.join_next().await {
+        client.unwrap();
+    }
+    fixture.idle().await;
+}

@@ -70,6 +70,10 @@ impl Guest for Activities {
                 log(Level::Warn, "here", "a warning");
                 Ok(input)
             }
+            "huge-call" => {
+                log(Level::Info, "", &"x".repeat(40 << 20));
+                Ok(input)
+            }
             "big" => Ok("x".repeat(80 << 20)),
             "env" => Ok(format!(
                 "{:?}",
