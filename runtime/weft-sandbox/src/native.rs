@@ -77,11 +77,37 @@ impl NativeStore {
                 Place::Dir(dir.to_owned())
             }
         };
-        Ok(Self {
+        let store = Self {
             place,
             key,
             compatibility,
-        })
+        };
+        store.tidy();
+        Ok(store)
+    }
+
+    /// Removes what other versions have compiled, and drafts of processes that died: only one
+    /// process has the folder at a time. What cannot be removed is in nobody's way.
+    fn tidy(&self) {
+        let Place::Dir(dir) = &self.place else {
+            return;
+        };
+        let current = format!("-{:016x}", self.compatibility);
+        let own_draft = format!("draft-{}-", std::process::id());
+        let Ok(entries) = std::fs::read_dir(dir) else {
+            return;
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            let kept = stem.ends_with(&current) || stem.starts_with(&own_draft);
+            let ours = stem.starts_with("draft-")
+                || path
+                    .extension()
+                    .is_some_and(|e| e == "native" || e == "sig");
+            if ours && !kept {
+                drop(std::fs::remove_file(&path));
+            }
+        }
     }
 
     pub(crate) fn draft(&self) -> io::Result<Draft> {
@@ -234,6 +260,22 @@ mod tests {
         let names = std::fs::read_dir(dir.path()).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         assert!(names.into_iter().all(|name| !name.starts_with("draft")));
+    }
+
+    #[test]
+    fn what_others_left_behind_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        kept(Some(dir.path()));
+        for name in ["draft-0-7", "00-0000000000000000.native", "notes.txt"] {
+            std::fs::write(dir.path().join(name), "x").unwrap();
+        }
+        let (store, engine, _) = kept(Some(dir.path()));
+        assert!(store.load(&engine, DIGEST).is_some());
+        let names = std::fs::read_dir(dir.path()).unwrap();
+        let mut names: Vec<_> = names.map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names.len(), 3, "{names:?}");
+        assert_eq!(names[2], "notes.txt");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The place where `wasi:http` hands over a guest's request.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::Egress;
@@ -15,12 +17,16 @@ use crate::state::Role;
 /// The bound on every single wait of a request; the call's own deadline is above it.
 const WAIT_MAX: Duration = Duration::from_secs(120);
 const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// Requests of one guest that are open at a time; one more fails at once.
+const OPEN_MAX: usize = 64;
 
 /// Requests of one guest.
 pub(crate) struct Hooks {
     egress: Arc<Egress>,
     function: Arc<weft_app::Function>,
     logs: Logs,
+    /// Made for the first request: most guests make none.
+    open: Option<Arc<Semaphore>>,
     /// Why this guest makes no requests at all.
     refusal: Option<String>,
 }
@@ -39,6 +45,7 @@ impl Hooks {
             egress: Arc::clone(egress),
             function: Arc::clone(&call.function),
             logs: logs.clone(),
+            open: None,
             refusal,
         }
     }
@@ -57,6 +64,12 @@ impl WasiHttpHooks for Hooks {
             self.logs.message(LogLevel::Error, "http", &refusal);
             return Box::new(async move { Err(Error::InternalError(Some(refusal))) });
         }
+        let open = self
+            .open
+            .get_or_insert_with(|| Arc::new(Semaphore::new(OPEN_MAX)));
+        let Ok(place) = Arc::clone(open).try_acquire_owned() else {
+            return Box::new(async { Err(Error::ConnectionLimitReached) });
+        };
         let (egress, function) = (Arc::clone(&self.egress), Arc::clone(&self.function));
         let logs = self.logs.clone();
         let bounded = |asked: Option<Duration>, max: Duration| asked.map_or(max, |t| t.min(max));
@@ -76,7 +89,13 @@ impl WasiHttpHooks for Hooks {
                     return Err(Denied::into_code(denied));
                 }
             };
-            egress.send(target, request, timeouts).await
+            let (response, io) = egress.send(target, request, timeouts).await?;
+            let io = async move {
+                let ended = Pin::from(io).await;
+                drop(place);
+                ended
+            };
+            Ok((response, Box::new(io) as Io))
         })
     }
 }
