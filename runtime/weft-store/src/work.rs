@@ -14,7 +14,8 @@ use crate::{Error, Instance, Lease, NodeId, RevisionId, Shard};
 #[async_trait]
 pub trait Work: Send + Sync {
     /// Takes every shard that nobody holds at `now` (or that `node` holds already) until `until`,
-    /// up to `most` shards in all; renews the ones held. Returns all leases of `node`. A renewed
+    /// up to `most` shards in all; renews all that it holds, expired or not, as long as no other
+    /// node took them. Returns all leases of `node`. A renewed
     /// lease keeps its epoch, a new one gets a higher epoch than any before.
     async fn lease_shards(
         &self,
@@ -65,8 +66,8 @@ pub trait Work: Send + Sync {
     /// inbox.
     ///
     /// # Errors
-    /// [`Error::LeaseLost`] for an older epoch, another turn number or another execution;
-    /// nothing is written then.
+    /// [`Error::LeaseLost`] for a lease that was released or taken over, for another turn number or
+    /// execution, and for an instance that has ended or is gone; nothing is written then.
     async fn commit_turn(&self, lease: Lease, commit: TurnCommit) -> Result<(), Error>;
 
     /// Removes a finished activity and, in the same transaction, puts its result into the inbox of
@@ -140,7 +141,8 @@ pub struct TurnCommit {
     pub turn_number: u64,
     pub consumed: Consumed,
     pub turn: Turn,
-    /// Pins the instance, on its first turn.
+    /// Pins the instance where given; what was pinned stays otherwise, also when it continues as
+    /// new.
     pub revision: Option<RevisionId>,
     pub now: Timestamp,
 }
