@@ -44,13 +44,16 @@ CREATE TABLE detail (
   outcome TEXT
 ) STRICT;
 
--- The history of the current execution: the events of each turn, as JSON.
+-- The history of the current execution: the events of each turn, as JSON. Kept in the order of
+-- the commits: the turns of one transaction fill a few pages together, where clustering them by
+-- instance would touch a page of each.
 CREATE TABLE turn (
+  row INTEGER PRIMARY KEY,
   instance INTEGER NOT NULL REFERENCES instance ON DELETE CASCADE,
   number INTEGER NOT NULL,
   events TEXT NOT NULL,
-  PRIMARY KEY (instance, number)
-) STRICT, WITHOUT ROWID;
+  UNIQUE (instance, number)
+) STRICT;
 
 -- `reaches` tells what a suspended instance takes.
 CREATE TABLE inbox (
