@@ -45,7 +45,7 @@ pub(crate) fn upload(mut request: Request) -> Result<Response, Error> {
         pictures,
     };
     client::start_orchestrator::<develop>(&album, Some(&id))?;
-    let status_url = format!("{}/{id}", request.path().trim_end_matches('/'));
+    let status_url = format!("{}/{id}", request.public_path().trim_end_matches('/'));
     let accepted = Accepted {
         pictures: album.pictures.len(),
         sheet_url: format!("{status_url}/sheet"),

@@ -76,10 +76,17 @@ impl Request {
         &self.method
     }
 
-    /// The whole path, percent-encoded as it came.
+    /// The path within the app, which begins with `/api/`, percent-encoded as it came.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// The path as the caller sees it, for links: with what stands before an app's own paths.
+    #[must_use]
+    pub fn public_path(&self) -> String {
+        let prefix = self.header("x-forwarded-prefix").unwrap_or_default();
+        format!("{prefix}{}", self.path)
     }
 
     /// The first header of that name, if it is text.
@@ -170,6 +177,14 @@ mod tests {
         assert_eq!(request.query("name").as_deref(), Some("Jürgen K"));
         assert_eq!(request.query("empty").as_deref(), Some(""));
         assert_eq!(request.query("absent"), None);
+    }
+
+    #[test]
+    fn links_lead_to_the_same_app() {
+        let request = Request::new("GET", "/api/x?y", "");
+        assert_eq!(request.public_path(), "/api/x");
+        let request = request.with_header("X-Forwarded-Prefix", "/@acme/shop");
+        assert_eq!(request.public_path(), "/@acme/shop/api/x");
     }
 
     #[test]
