@@ -34,6 +34,7 @@ impl Call {
 
 #[doc(hidden)]
 pub fn run<A: Activity>(input: &str, call: wit::Call) -> Result<String, types::Failure> {
+    crate::panic::report_briefly();
     let call = Call {
         instance_id: call.instance_id,
         idempotency_key: call.idempotency_key,

@@ -2,13 +2,13 @@
 //!
 //! Works in a component only: natively every function panics.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::bindings::imports::weft::functions::client as wit;
-use crate::{Orchestrator, millis};
+use crate::{Orchestrator, millis, time};
 
 pub use wit::RuntimeStatus;
 
@@ -18,8 +18,8 @@ pub enum Error {
     /// There is no such orchestration, or no such orchestrator to start.
     #[error("not found")]
     NotFound,
-    /// An orchestration of that name exists.
-    #[error("an instance of that id exists already")]
+    /// An orchestration of that id exists and has not ended.
+    #[error("an instance of that id exists and has not ended")]
     AlreadyExists,
     /// The orchestration has ended, so nothing can be done with it.
     #[error("the instance has ended")]
@@ -87,7 +87,6 @@ impl Status {
     }
 
     fn from_wit(status: wit::Status) -> Self {
-        let time = |ms: f64| UNIX_EPOCH + Duration::from_secs_f64(ms.max(0.0) / 1000.0);
         Self {
             instance_id: status.instance_id,
             name: status.name,
@@ -110,10 +109,11 @@ pub fn start(name: &str, input: &impl Serialize) -> Result<String, Error> {
     Ok(wit::start(name, &to_json(input)?, None)?)
 }
 
-/// Starts the orchestrator of that name under an id of the caller's choice.
+/// Starts the orchestrator of that name under an id of the caller's choice. The id of an
+/// orchestration that has ended may be used again and then means the new one.
 ///
 /// # Errors
-/// [`Error::AlreadyExists`] where the id is taken; see [`Error`].
+/// [`Error::AlreadyExists`] where the id is in use; see [`Error`].
 pub fn start_with_id(name: &str, input: &impl Serialize, id: &str) -> Result<String, Error> {
     Ok(wit::start(name, &to_json(input)?, Some(id))?)
 }

@@ -13,6 +13,7 @@ pub mod http;
 pub mod kv;
 pub mod logging;
 mod orchestration;
+mod panic;
 mod retry;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -40,6 +41,16 @@ pub mod rt {
     pub use crate::http::{Entry, serve};
     pub use crate::orchestration::run_in_component as run_orchestrator;
     pub use wasip2;
+}
+
+/// The time that so many milliseconds since 1970 are, to the microsecond.
+pub(crate) fn time(ms: f64) -> std::time::SystemTime {
+    std::time::UNIX_EPOCH + duration(ms)
+}
+
+/// A number of milliseconds, to the microsecond: beyond it a date has no exact `f64`.
+pub(crate) fn duration(ms: f64) -> std::time::Duration {
+    std::time::Duration::from_micros((ms * 1000.0).round() as u64)
 }
 
 /// The WIT counts time in fractional milliseconds.

@@ -34,6 +34,7 @@ impl Entry {
 
 /// Answers one request.
 pub fn serve(entries: &[Entry], incoming: &IncomingRequest, out: ResponseOutparam) {
+    crate::panic::report_briefly();
     let method = method_name(&incoming.method());
     let target = incoming.path_with_query().unwrap_or_else(|| "/".to_owned());
     let headers = incoming.headers().entries();

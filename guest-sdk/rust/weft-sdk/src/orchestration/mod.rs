@@ -13,7 +13,7 @@ mod timer;
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use futures_util::future::{Either, select};
 use serde::Serialize;
@@ -150,7 +150,7 @@ impl Context {
     /// The time at which the current turn began; the same on replay.
     #[must_use]
     pub fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs_f64(self.engine().now_ms().max(0.0) / 1000.0)
+        crate::time(self.engine().now_ms())
     }
 
     /// A new random-looking UUID; the same on replay.
@@ -174,6 +174,7 @@ impl Context {
 
 #[doc(hidden)]
 pub fn run_in_component<O: Orchestrator>(input: &str) -> Result<String, types::Failure> {
+    crate::panic::report_briefly();
     let ctx = Context::new(Rc::new(engine::Platform));
     run(&ctx, O::run, input).map_err(Failure::into_wit)
 }

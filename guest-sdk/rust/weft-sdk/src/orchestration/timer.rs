@@ -36,8 +36,8 @@ impl Future for Timer {
             started,
         } = self.get_mut();
         let started = started.get_or_insert_with(|| {
-            let left_ms = (*due_ms - ctx.engine().now_ms()).max(0.0);
-            let left = Duration::from_secs_f64(left_ms / 1000.0);
+            // Also nought for a timer that is due already: negative numbers saturate.
+            let left = crate::duration(*due_ms - ctx.engine().now_ms());
             let task = ctx.engine().create_timer(left);
             Started::new(ctx.clone(), task, WhenDropped::IsCancelled)
         });
