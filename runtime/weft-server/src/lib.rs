@@ -1,1 +1,36 @@
-//! Empty.
+//! The composition root: a node made of the parts.
+//!
+//! Owns configuration, wiring, the listeners and the end of the process. Every other crate is handed
+//! what it needs here, and nothing is decided here that one of them could decide.
+//!
+//! Invariants:
+//! - a node that has printed its ready line answers on both planes;
+//! - a node whose store cannot promise durability any more stops, so that nothing is promised that
+//!   could be lost;
+//! - a shutdown that was asked for ends with everything that was acknowledged on disk.
+
+mod api_host;
+mod clock;
+mod config;
+mod data_dir;
+mod data_plane;
+mod deployments;
+mod inspect;
+mod listen;
+mod metrics;
+mod node;
+mod runner;
+mod services;
+
+use std::process::ExitCode;
+
+pub use config::{Config, InvalidSettings, LogFormat, Settings, Storage};
+pub use inspect::{Inspected, NotAccepted, inspect};
+pub use node::{Node, NodeError, Ready};
+
+/// What the hidden verb that [`Config::compiler`] names must call: compiles one upload, from stdin
+/// to stdout.
+#[must_use]
+pub fn compile() -> ExitCode {
+    weft_sandbox::compile_main()
+}

@@ -1,0 +1,120 @@
+//! The node as the management API sees it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use weft_api::{Call, Host, InvokeError, Invoked, PrepareError, Prepared};
+use weft_id::{AppId, Component, Tenant};
+use weft_orchestration::Timestamp;
+use weft_sandbox::{ActivityCall, CallError, Invocation, Sandbox, UploadError};
+use weft_worker::Clock;
+
+use crate::deployments::Deployments;
+
+pub(crate) struct ApiHost {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) deployments: Arc<Deployments>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Host for ApiHost {
+    async fn prepare(
+        &self,
+        _tenant: &Tenant,
+        name: &Component,
+        wasm: Bytes,
+    ) -> Result<Prepared, PrepareError> {
+        let prepared = self.sandbox.prepare(name, wasm).await.map_err(refused)?;
+        Ok(Prepared {
+            digest: prepared.digest,
+            compile_ms: millis(prepared.compile_time),
+            functions: prepared.functions,
+        })
+    }
+
+    async fn invoke(&self, call: Call) -> Result<Invoked, InvokeError> {
+        let invocation = Invocation {
+            app: call.app,
+            function: Arc::new(call.function),
+            component: call.digest,
+            instance: None,
+        };
+        let ran = self
+            .sandbox
+            .activity(invocation, call.input, ActivityCall::direct())
+            .await
+            .map_err(failed)?;
+        Ok(Invoked {
+            output: ran.result.map_err(InvokeError::Failed)?,
+            duration_us: micros(ran.usage.duration),
+            cpu_us: Some(micros(ran.usage.busy)),
+            memory_bytes: ran.usage.memory_bytes,
+        })
+    }
+
+    async fn deployed(&self, app: &AppId) {
+        if let Err(error) = self.deployments.reload(app).await {
+            tracing::error!(%app, %error, "a deployment cannot be served");
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn readiness(&self) -> Result<(), String> {
+        if self.sandbox.is_healthy() {
+            Ok(())
+        } else {
+            Err("the thread that stops endless loops is behind".to_owned())
+        }
+    }
+}
+
+fn refused(error: UploadError) -> PrepareError {
+    let text = error.to_string();
+    match error {
+        UploadError::Empty
+        | UploadError::NotWasm
+        | UploadError::NativeCode
+        | UploadError::CoreModule
+        | UploadError::Malformed(_)
+        | UploadError::Invalid(_) => PrepareError::NotAComponent(text),
+        UploadError::TooLarge { .. } | UploadError::Limit { .. } | UploadError::CompileLimit(_) => {
+            PrepareError::Limit(text)
+        }
+        UploadError::Unlinkable(_) | UploadError::WrongWorld { .. } | UploadError::Describe(_) => {
+            PrepareError::WrongWorld(text)
+        }
+        UploadError::Busy(_) => PrepareError::Busy,
+        UploadError::Internal(_) => PrepareError::Internal(text),
+    }
+}
+
+fn failed(error: CallError) -> InvokeError {
+    let text = error.to_string();
+    match error {
+        CallError::Busy(_) => InvokeError::Busy(text),
+        CallError::Timeout(limit) => InvokeError::TimedOut {
+            limit_ms: millis(limit),
+        },
+        CallError::Limit { .. }
+        | CallError::Trap(_)
+        | CallError::NoResponse
+        | CallError::ErrorResponse(_)
+        | CallError::BadRequest(_) => InvokeError::Trapped(text),
+        CallError::NoComponent(_) | CallError::NoRole(_) | CallError::Internal(_) => {
+            InvokeError::Internal(text)
+        }
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn micros(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,206 @@
+//! What an operator says, and what the node makes of it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use weft_sandbox::Cidr;
+
+const FILE: &str = "weft.server.toml";
+
+/// What may be said on the command line, by `WEFT_*` variables and in `weft.server.toml`; what is
+/// absent keeps its default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The folder for everything that the node keeps (default `./.weft`).
+    pub data: Option<PathBuf>,
+    /// Keep no files at all (default false).
+    pub memory: Option<bool>,
+    /// Address of the data plane (default `127.0.0.1:7071`; port 0 picks one).
+    pub http: Option<SocketAddr>,
+    /// Address of the control plane (default `127.0.0.1:7072`).
+    pub admin: Option<SocketAddr>,
+    /// Private ranges that functions may reach where their grants name hosts in them, such as
+    /// `127.0.0.0/8` (default none).
+    pub egress_allow: Vec<String>,
+    /// What links to the data plane begin with, where the `Host` header must not decide.
+    pub public_url: Option<String>,
+    /// How the node's own log is written (default text).
+    pub log_format: Option<LogFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Settings that cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidSettings {
+    #[error("{path} cannot be read")]
+    Unreadable {
+        path: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{path} has a fault: {message}")]
+    File { path: String, message: String },
+    #[error("{0:?} is no range of addresses; an example is 10.0.0.0/8")]
+    Range(String),
+    #[error("data and memory exclude each other")]
+    DataAndMemory,
+}
+
+impl Settings {
+    /// The file given, else `weft.server.toml` in the current folder, else nothing.
+    ///
+    /// # Errors
+    /// A file that was given must be there, and every file must be free of faults.
+    pub fn from_file(path: Option<&Path>) -> Result<Self, InvalidSettings> {
+        let shown = path.unwrap_or(Path::new(FILE)).display().to_string();
+        let text = match std::fs::read_to_string(path.unwrap_or(Path::new(FILE))) {
+            Ok(text) => text,
+            Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
+            Err(source) => {
+                return Err(InvalidSettings::Unreadable {
+                    path: shown,
+                    source,
+                });
+            }
+        };
+        toml::from_str(&text).map_err(|error| InvalidSettings::File {
+            path: shown,
+            message: error.to_string(),
+        })
+    }
+
+    /// These, and `lower` where these say nothing. Where to keep data is one question, so that
+    /// `--memory` beats a folder named in the file.
+    #[must_use]
+    pub fn over(self, lower: Self) -> Self {
+        let storage_said = self.data.is_some() || self.memory == Some(true);
+        let (data, memory) = if storage_said {
+            (self.data, self.memory)
+        } else {
+            (lower.data, lower.memory)
+        };
+        Self {
+            data,
+            memory,
+            http: self.http.or(lower.http),
+            admin: self.admin.or(lower.admin),
+            egress_allow: if self.egress_allow.is_empty() {
+                lower.egress_allow
+            } else {
+                self.egress_allow
+            },
+            public_url: self.public_url.or(lower.public_url),
+            log_format: self.log_format.or(lower.log_format),
+        }
+    }
+
+    /// # Errors
+    /// [`InvalidSettings`].
+    pub fn resolve(self, compiler: PathBuf) -> Result<Config, InvalidSettings> {
+        let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        let range = |text: &String| {
+            let range: Result<Cidr, _> = text.parse();
+            range.map_err(|_| InvalidSettings::Range(text.clone()))
+        };
+        let storage = match (self.memory.unwrap_or(false), self.data) {
+            (true, None) => Storage::Memory,
+            (true, Some(_)) => return Err(InvalidSettings::DataAndMemory),
+            (false, data) => Storage::Dir(data.unwrap_or_else(|| ".weft".into())),
+        };
+        Ok(Config {
+            storage,
+            http: self.http.unwrap_or_else(|| local(7071)),
+            admin: self.admin.unwrap_or_else(|| local(7072)),
+            egress_allow: self
+                .egress_allow
+                .iter()
+                .map(range)
+                .collect::<Result<_, _>>()?,
+            public_url: self.public_url,
+            compiler,
+            connections_max: 8192,
+            admin_connections_max: 256,
+            header_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(75),
+            drain_max: Duration::from_secs(25),
+        })
+    }
+}
+
+/// Where a node keeps what it knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    Dir(PathBuf),
+    /// Gone with the process.
+    Memory,
+}
+
+/// A node's configuration, every value settled.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub storage: Storage,
+    pub http: SocketAddr,
+    pub admin: SocketAddr,
+    pub egress_allow: Vec<Cidr>,
+    pub public_url: Option<String>,
+    /// A program that calls [`crate::compile`] when its only argument is `compile`.
+    pub compiler: PathBuf,
+    /// Connections of the data plane at one time; more wait.
+    pub connections_max: usize,
+    /// Connections of the control plane, which has a share of its own so that it stays reachable.
+    pub admin_connections_max: usize,
+    /// From the first byte of a request to the end of its head.
+    pub header_timeout: Duration,
+    /// A connection without a request is closed after this.
+    pub idle_timeout: Duration,
+    /// How long a shutdown waits for what runs.
+    pub drain_max: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(toml: &str) -> Settings {
+        toml::from_str(toml).unwrap()
+    }
+
+    #[test]
+    fn what_is_said_closer_to_the_command_wins() {
+        let file = settings("data = \"/var/weft\"\nhttp = \"0.0.0.0:80\"\n");
+        let flags = Settings {
+            memory: Some(true),
+            ..Settings::default()
+        };
+        let config = flags.over(file).resolve("weft".into()).unwrap();
+        assert_eq!(config.storage, Storage::Memory);
+        assert_eq!(config.http.port(), 80);
+        assert_eq!(config.admin.port(), 7072);
+    }
+
+    #[test]
+    fn faults_are_named() {
+        assert!(toml::from_str::<Settings>("prot = 1").is_err());
+        let both = settings("data = \"a\"\nmemory = true");
+        assert!(matches!(
+            both.resolve("weft".into()),
+            Err(InvalidSettings::DataAndMemory)
+        ));
+        let range = settings("egress_allow = [\"10.0.0.0/99\"]");
+        assert!(matches!(
+            range.resolve("weft".into()),
+            Err(InvalidSettings::Range(_))
+        ));
+    }
+}

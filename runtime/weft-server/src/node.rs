@@ -1,0 +1,374 @@
+//! A running node, from its start to its end.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderMap, Uri, header};
+use hyper::service::service_fn;
+use hyper_util::service::TowerToHyperService;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use weft_api::auth::{Permission, authenticate};
+use weft_api::{Api, Kind, LogBook, Problem};
+use weft_sandbox::{Sandbox, Services};
+use weft_store::{MemoryStore, NodeId, Store};
+use weft_store_sqlite::SqliteStore;
+use weft_telemetry::Metrics;
+use weft_trigger::Gateway;
+use weft_worker::{Clock, Stopped, Worker};
+
+use crate::api_host::ApiHost;
+use crate::data_plane::{DataHost, DataPlane};
+use crate::deployments::Deployments;
+use crate::runner::SandboxRunner;
+use crate::services::{BookSink, InstanceClient, StoredComponents};
+use crate::{Config, Storage, clock, data_dir, listen, metrics};
+
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Why a node cannot start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    #[error("{what} cannot listen on {address}; is another node running?")]
+    Listen {
+        what: &'static str,
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the data directory {path} cannot be used")]
+    DataDir {
+        path: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("the store cannot be used")]
+    Store(#[from] weft_store::Error),
+    #[error("the sandbox cannot be set up")]
+    Sandbox(#[from] weft_sandbox::SetupError),
+    /// Going on could lose what was promised to be kept.
+    #[error("the node stops, because its store cannot promise durability any more: {0}")]
+    StoreBroken(String),
+}
+
+/// The line that tells whoever started a node that it answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ready {
+    pub event: &'static str,
+    pub http: String,
+    pub admin: String,
+    /// Not served by this version.
+    pub grpc: Option<String>,
+    /// The operator's key, where no file holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// A node that answers on both planes. Dropping it ends it as a crash would.
+pub struct Node {
+    ready: Ready,
+    worker: Worker,
+    stop: watch::Sender<bool>,
+    planes: Vec<JoinHandle<()>>,
+    store_failed: Option<watch::Receiver<Option<String>>>,
+    config: Config,
+}
+
+/// A store with what is known of it beyond its contract.
+struct Opened {
+    store: Arc<dyn Store>,
+    sqlite: Option<Arc<SqliteStore>>,
+}
+
+impl Node {
+    /// Opens the store, binds both addresses and starts to answer.
+    ///
+    /// # Errors
+    /// [`NodeError`]; nothing is left running.
+    pub async fn start(config: Config) -> Result<Self, NodeError> {
+        let clock = clock::start();
+        let Opened { store, sqlite } = open(&config.storage).await?;
+        let metrics = Arc::new(Metrics::default());
+        let logs = Arc::new(LogBook::default());
+        let deployments = Arc::new(Deployments::new(Arc::clone(&store), Arc::clone(&metrics)));
+        let sandbox = Sandbox::new(
+            sandbox_config(&config)?,
+            services(&store, &deployments, &clock, &logs),
+        )?;
+        let key = operator_key(&config.storage, &*store, &*clock).await?;
+        let (http_listener, http) = bind("the data plane", config.http).await?;
+        let (admin_listener, admin) = bind("the control plane", config.admin).await?;
+        let worker = Worker::start(
+            NodeId(rand::random()),
+            weft_worker::Config::default(),
+            Arc::clone(&store),
+            Arc::new(SandboxRunner {
+                sandbox: sandbox.clone(),
+                deployments: Arc::clone(&deployments),
+            }),
+            Arc::clone(&clock),
+        );
+        metrics::read_sandbox(&metrics, &sandbox);
+        metrics::read_worker(&metrics, worker.stats());
+        if let Some(sqlite) = &sqlite {
+            metrics::read_sqlite(&metrics, sqlite);
+        }
+        let api = Api {
+            store: Arc::clone(&store),
+            host: Arc::new(ApiHost {
+                sandbox: sandbox.clone(),
+                deployments: Arc::clone(&deployments),
+                clock: Arc::clone(&clock),
+            }),
+            logs: Arc::clone(&logs),
+            config: Arc::new(weft_api::Config {
+                public_url: config.public_url.clone(),
+                ..weft_api::Config::default()
+            }),
+        };
+        let data_host = Arc::new(DataHost {
+            store,
+            deployments,
+            clock,
+            logs,
+        });
+        let body_bytes_max = weft_sandbox::GuestLimits::default().request_bytes_max as u64;
+        let gateway = Gateway::new(sandbox, data_host, body_bytes_max);
+        let data_plane = DataPlane::new(gateway, weft_api::durable_router(api.clone()));
+        let control = control_plane(api, metrics, admin);
+        let (stop, stopping) = watch::channel(false);
+        let planes = vec![
+            serve_data(&config, http_listener, data_plane, stopping.clone()),
+            serve_control(&config, admin_listener, control, stopping),
+        ];
+        Ok(Self {
+            ready: Ready {
+                event: "ready",
+                http: format!("http://{http}"),
+                admin: format!("http://{admin}"),
+                grpc: None,
+                key,
+            },
+            worker,
+            stop,
+            planes,
+            store_failed: sqlite.map(|sqlite| sqlite.failed()),
+            config,
+        })
+    }
+
+    #[must_use]
+    pub fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    /// Runs until `shutdown` completes; then takes no more connections, lets requests and turns
+    /// finish, and returns.
+    ///
+    /// # Errors
+    /// [`NodeError::StoreBroken`] as soon as the store fails.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), NodeError> {
+        tokio::select! {
+            () = shutdown => {}
+            reason = failure(self.store_failed.clone()) => return Err(NodeError::StoreBroken(reason)),
+            stopped = self.worker.stopped() => match stopped {
+                Stopped::StoreBroken(reason) => return Err(NodeError::StoreBroken(reason)),
+                Stopped::Drained => {}
+            },
+        }
+        tracing::info!("shutting down");
+        // Fails only where both listeners have ended already.
+        let _ = self.stop.send(true);
+        let planes = async {
+            for plane in self.planes {
+                let _ = plane.await;
+            }
+        };
+        tokio::join!(planes, self.worker.drain(self.config.drain_max));
+        Ok(())
+    }
+}
+
+/// Completes with the reason when the store fails.
+async fn failure(failed: Option<watch::Receiver<Option<String>>>) -> String {
+    let Some(mut failed) = failed else {
+        return std::future::pending().await;
+    };
+    let reason = failed.wait_for(Option::is_some).await;
+    let reason = reason.map(|reason| reason.clone().unwrap_or_default()).ok();
+    match reason {
+        Some(reason) => reason,
+        None => std::future::pending().await,
+    }
+}
+
+async fn open(storage: &Storage) -> Result<Opened, NodeError> {
+    let Storage::Dir(dir) = storage else {
+        return Ok(Opened {
+            store: Arc::new(MemoryStore::new()),
+            sqlite: None,
+        });
+    };
+    data_dir::create_private(dir).map_err(|error| unusable(dir, error))?;
+    let path = dir.clone();
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(path)).await;
+    let opened = opened.expect("opening a store does not panic");
+    let sqlite = Arc::new(opened.map_err(|error| unusable(dir, error))?);
+    let store: Arc<dyn Store> = Arc::clone(&sqlite) as _;
+    Ok(Opened {
+        store,
+        sqlite: Some(sqlite),
+    })
+}
+
+fn unusable(dir: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> NodeError {
+    NodeError::DataDir {
+        path: dir.display().to_string(),
+        source: error.into(),
+    }
+}
+
+fn sandbox_config(config: &Config) -> Result<weft_sandbox::Config, NodeError> {
+    let (key, dir) = match &config.storage {
+        Storage::Memory => (rand::random(), None),
+        Storage::Dir(dir) => {
+            let key = data_dir::signing_key(dir).map_err(|error| unusable(dir, error))?;
+            (key, Some(dir.join("native")))
+        }
+    };
+    let mut sandbox = weft_sandbox::Config::new(config.compiler.clone(), key);
+    sandbox.native_dir = dir;
+    sandbox.egress_allow.clone_from(&config.egress_allow);
+    Ok(sandbox)
+}
+
+fn services(
+    store: &Arc<dyn Store>,
+    deployments: &Arc<Deployments>,
+    clock: &Arc<dyn Clock>,
+    logs: &Arc<LogBook>,
+) -> Services {
+    Services {
+        components: Arc::new(StoredComponents(Arc::clone(store))),
+        client: Arc::new(InstanceClient {
+            store: Arc::clone(store),
+            deployments: Arc::clone(deployments),
+            clock: Arc::clone(clock),
+        }),
+        key_value: Arc::clone(store) as _,
+        log: Arc::new(BookSink {
+            book: Arc::clone(logs),
+            clock: Arc::clone(clock),
+        }),
+    }
+}
+
+/// The key to tell in the ready line; `None` where a file holds it.
+async fn operator_key(
+    storage: &Storage,
+    store: &dyn Store,
+    clock: &dyn Clock,
+) -> Result<Option<String>, NodeError> {
+    match storage {
+        Storage::Memory => Ok(Some(data_dir::new_operator_key(store, clock.now()).await?)),
+        Storage::Dir(dir) => {
+            let made = data_dir::ensure_operator_key(dir, store, clock.now()).await;
+            let path = made.map_err(|error| unusable(dir, error))?;
+            tracing::debug!(path = %path.display(), "the operator's key");
+            Ok(None)
+        }
+    }
+}
+
+async fn bind(
+    what: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), NodeError> {
+    let bound = listen::bind(address).await;
+    bound.map_err(|source| NodeError::Listen {
+        what,
+        address,
+        source,
+    })
+}
+
+fn limits(config: &Config, connections_max: usize) -> listen::Limits {
+    listen::Limits {
+        connections_max,
+        header_timeout: config.header_timeout,
+        idle_timeout: config.idle_timeout,
+        drain_max: config.drain_max,
+    }
+}
+
+fn serve_data(
+    config: &Config,
+    listener: TcpListener,
+    plane: DataPlane,
+    stopping: watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    let service = service_fn(move |request| {
+        let plane = plane.clone();
+        async move { plane.answer(request).await }
+    });
+    let limits = limits(config, config.connections_max);
+    tokio::spawn(listen::serve(listener, service, limits, stopping))
+}
+
+fn serve_control(
+    config: &Config,
+    listener: TcpListener,
+    router: Router,
+    stopping: watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    let service = TowerToHyperService::new(router);
+    let limits = limits(config, config.admin_connections_max);
+    tokio::spawn(listen::serve(listener, service, limits, stopping))
+}
+
+fn control_plane(api: Api, metrics: Arc<Metrics>, admin: SocketAddr) -> Router {
+    let shown = ShownMetrics {
+        metrics,
+        api: api.clone(),
+        open: admin.ip().is_loopback(),
+    };
+    let metrics = Router::new()
+        .route("/metrics", get(show_metrics))
+        .with_state(shown);
+    metrics.merge(weft_api::admin_router(api))
+}
+
+#[derive(Clone)]
+struct ShownMetrics {
+    metrics: Arc<Metrics>,
+    api: Api,
+    /// Only this machine reaches the control plane, so no key is asked for.
+    open: bool,
+}
+
+/// The names of all tenants' functions are in the metrics: they are the operator's.
+async fn show_metrics(
+    State(shown): State<ShownMetrics>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    if !shown.open {
+        let api = &shown.api;
+        let caller = authenticate(&*api.store, &headers, &uri, api.host.now()).await?;
+        let caller = caller.ok_or_else(|| {
+            Problem::new(Kind::Unauthenticated, "metrics need the operator's key")
+        })?;
+        caller.require(Permission::Operate)?;
+    }
+    let text = shown.metrics.encode();
+    Ok(([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response())
+}

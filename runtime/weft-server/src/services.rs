@@ -1,0 +1,234 @@
+//! What guests reach through the sandbox, over the store and the book of logs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+use weft_api::LogBook;
+use weft_api::logs::{Level, Record, Source};
+use weft_app::FunctionKind;
+use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
+use weft_orchestration::{Failure, Message, Outcome, Payload, Start};
+use weft_sandbox::{
+    Client, ClientError, Components, Control, InstanceStatus, LogLevel, LogRecord, LogSink,
+};
+use weft_store::{Digest, Error, IdReuse, Instance, NewInstance, Store};
+use weft_worker::Clock;
+
+use crate::deployments::Deployments;
+
+/// The longest that a guest waits for an instance in one call; its own time ends before.
+const WAIT_MAX: Duration = Duration::from_secs(900);
+const PAUSE_MIN: Duration = Duration::from_millis(5);
+const PAUSE_MAX: Duration = Duration::from_millis(250);
+
+/// Components as the store keeps them.
+pub(crate) struct StoredComponents(pub(crate) Arc<dyn Store>);
+
+#[async_trait]
+impl Components for StoredComponents {
+    async fn wasm(&self, digest: &Digest) -> Result<Option<Vec<u8>>, String> {
+        self.0.component(digest).await.map_err(|e| e.to_string())
+    }
+}
+
+/// Instances, for functions that start and manage some.
+pub(crate) struct InstanceClient {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) deployments: Arc<Deployments>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Client for InstanceClient {
+    async fn start(
+        &self,
+        app: &AppId,
+        name: &str,
+        input: Payload,
+        instance: Option<InstanceId>,
+    ) -> Result<InstanceId, ClientError> {
+        let found = self
+            .deployments
+            .find(app, None, name, FunctionKind::Orchestrator)
+            .await
+            .map_err(refused)?;
+        if found.is_none() {
+            return Err(ClientError::Invalid(format!(
+                "the app has no orchestrator {name}"
+            )));
+        }
+        let id = instance.unwrap_or_else(|| {
+            let random = format!("{:032x}", rand::random::<u128>());
+            random.parse().expect("hexadecimal digits make an id")
+        });
+        let new = NewInstance {
+            key: InstanceKey::new(app.clone(), id.clone()),
+            start: Start {
+                execution: ExecutionId::from_u128(rand::random()),
+                name: name.to_owned(),
+                input,
+                parent: None,
+                trace_parent: None,
+            },
+            reuse: IdReuse::Ended,
+            now: self.clock.now(),
+        };
+        self.store.create(new).await.map_err(refused)?;
+        Ok(id)
+    }
+
+    async fn status(
+        &self,
+        app: &AppId,
+        instance: &InstanceId,
+    ) -> Result<InstanceStatus, ClientError> {
+        let key = InstanceKey::new(app.clone(), instance.clone());
+        let found = self.store.instance(&key).await.map_err(refused)?;
+        found.map(status).ok_or(ClientError::NotFound)
+    }
+
+    async fn wait_for_completion(
+        &self,
+        app: &AppId,
+        instance: &InstanceId,
+        timeout_ms: u64,
+    ) -> Result<InstanceStatus, ClientError> {
+        let timeout = Duration::from_millis(timeout_ms).min(WAIT_MAX);
+        let deadline = Instant::now() + timeout;
+        let mut pause = PAUSE_MIN;
+        loop {
+            let status = self.status(app, instance).await?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            if status.status.is_terminal() || left.is_zero() {
+                return Ok(status);
+            }
+            tokio::time::sleep(pause.min(left)).await;
+            pause = (pause * 3 / 2).min(PAUSE_MAX);
+        }
+    }
+
+    async fn raise_event(
+        &self,
+        app: &AppId,
+        instance: &InstanceId,
+        name: &str,
+        payload: Payload,
+    ) -> Result<(), ClientError> {
+        let name = name.to_owned();
+        self.send(app, instance, Message::Event { name, payload })
+            .await
+    }
+
+    async fn control(
+        &self,
+        app: &AppId,
+        instance: &InstanceId,
+        control: Control,
+        reason: &str,
+    ) -> Result<(), ClientError> {
+        let reason = reason.to_owned();
+        let message = match control {
+            Control::Terminate => Message::Terminate {
+                reason,
+                recursive: true,
+            },
+            Control::Suspend => Message::Suspend { reason },
+            Control::Resume => Message::Resume { reason },
+        };
+        self.send(app, instance, message).await
+    }
+}
+
+impl InstanceClient {
+    async fn send(
+        &self,
+        app: &AppId,
+        instance: &InstanceId,
+        message: Message,
+    ) -> Result<(), ClientError> {
+        let key = InstanceKey::new(app.clone(), instance.clone());
+        let sent = self.store.send(&key, message, self.clock.now()).await;
+        sent.map_err(refused)
+    }
+}
+
+fn refused(error: Error) -> ClientError {
+    match error {
+        Error::NotFound => ClientError::NotFound,
+        Error::AlreadyExists { .. } => ClientError::AlreadyExists,
+        Error::Ended { .. } => ClientError::Ended,
+        Error::TooLarge(why) => ClientError::Invalid(why),
+        Error::StillOpen { .. }
+        | Error::LeaseLost
+        | Error::Conflict
+        | Error::Full
+        | Error::Unavailable { .. }
+        | Error::Broken { .. } => {
+            tracing::warn!(%error, "the store refused a call of a function");
+            ClientError::Unavailable("the store does not answer now".to_owned())
+        }
+    }
+}
+
+fn status(instance: Instance) -> InstanceStatus {
+    InstanceStatus {
+        instance: instance.key.id,
+        name: instance.name,
+        status: instance.status,
+        created_at: instance.created_at,
+        updated_at: instance.updated_at,
+        input: Some(instance.input),
+        custom_status: instance.custom_status,
+        output: instance.outcome.map(|outcome| match outcome {
+            Outcome::Completed(output) => output,
+            Outcome::Failed(failure) => failure_json(&failure),
+            Outcome::Terminated { reason } => {
+                Payload::from(serde_json::Value::from(reason).to_string())
+            }
+        }),
+    }
+}
+
+fn failure_json(failure: &Failure) -> Payload {
+    let details = failure.details.as_deref();
+    let details = details.map(|text| serde_json::from_str(text).unwrap_or_else(|_| text.into()));
+    let details: serde_json::Value = details.unwrap_or_default();
+    let failure = serde_json::json!({
+        "kind": failure.kind,
+        "message": failure.message,
+        "retryable": failure.retryable,
+        "details": details,
+    });
+    Payload::from(failure.to_string())
+}
+
+/// Guests' lines in the book of logs.
+pub(crate) struct BookSink {
+    pub(crate) book: Arc<LogBook>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl LogSink for BookSink {
+    fn log(&self, record: LogRecord) {
+        let level = match record.level {
+            LogLevel::Trace => Level::Trace,
+            LogLevel::Debug => Level::Debug,
+            LogLevel::Info => Level::Info,
+            LogLevel::Warn => Level::Warn,
+            LogLevel::Error | LogLevel::Critical => Level::Error,
+        };
+        self.book.push(
+            &record.app,
+            Record {
+                at: self.clock.now(),
+                level,
+                source: Source::Log,
+                function: Some(record.function),
+                instance: record.instance,
+                message: record.text,
+            },
+        );
+    }
+}
