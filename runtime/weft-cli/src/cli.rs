@@ -1,0 +1,118 @@
+//! The command line: every verb, and who carries it out.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::commands::{
+    build, completions, deploy, dev, doctor, functions, inspect, instances, keys, logs, new,
+    revisions, start, tenants, up,
+};
+use crate::context::Target;
+
+/// Serverless functions as WebAssembly components, sequenced durably
+#[derive(Debug, Parser)]
+#[command(name = "weft", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a node
+    Up(up::Args),
+    /// Make a project from a template
+    New(new::Args),
+    /// Build the components of ./weft.toml
+    Build(build::Args),
+    /// Build, run and deploy; again whenever a file changes
+    Dev(dev::Args),
+    /// Deploy a project or one component
+    Deploy(deploy::Args),
+    /// Start an orchestration
+    Start(start::Args),
+    /// Functions: list, show, invoke, delete
+    #[command(subcommand)]
+    Functions(functions::Command),
+    /// Orchestrations: list, show, history, and what can be done to them
+    #[command(subcommand)]
+    Instances(instances::Command),
+    /// Deployed revisions: list, activate
+    #[command(subcommand)]
+    Revisions(revisions::Command),
+    /// API keys: create, list, delete
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Tenants: create, list
+    #[command(subcommand)]
+    Tenants(tenants::Command),
+    /// Print what the functions of an app log
+    Logs(logs::Args),
+    /// Check a component on this machine and show what it holds
+    Inspect(inspect::Args),
+    /// Find out what is missing, and what to do about it
+    Doctor(doctor::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+    /// Compile one upload; started by the node itself
+    #[command(hide = true)]
+    Compile,
+}
+
+pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
+    let target = &cli.target;
+    let done = match cli.command {
+        Command::Compile => return Ok(weft_server::compile()),
+        Command::Up(args) => up::run(args),
+        Command::Dev(args) => dev::run(args, target),
+        Command::New(args) => new::run(&args, target),
+        Command::Build(args) => build::run(&args, target),
+        Command::Inspect(args) => inspect::run(&args, target),
+        Command::Completions(args) => completions::run(&args),
+        Command::Deploy(args) => block_on(deploy::run(args, target)),
+        Command::Start(args) => block_on(start::run(args, target)),
+        Command::Functions(command) => block_on(functions::run(command, target)),
+        Command::Instances(command) => block_on(instances::run(command, target)),
+        Command::Revisions(command) => block_on(revisions::run(command, target)),
+        Command::Keys(command) => block_on(keys::run(command, target)),
+        Command::Tenants(command) => block_on(tenants::run(command, target)),
+        Command::Logs(args) => block_on(logs::run(args, target)),
+        Command::Doctor(args) => block_on(doctor::run(args, target)),
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Verbs that only ask a node need no more than one thread.
+fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_says_what_it_does() {
+        fn check(command: &clap::Command) {
+            for verb in command.get_subcommands() {
+                assert!(verb.get_about().is_some(), "{}", verb.get_name());
+                check(verb);
+            }
+        }
+        check(&Cli::command());
+    }
+}

@@ -1,0 +1,103 @@
+//! `weft deploy`
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::client::{Client, segment};
+use crate::commands::functions::functions_table;
+use crate::context::{Target, Usage};
+use crate::output::{self, bytes};
+use crate::progress::Progress;
+use crate::project::Project;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A project's folder, or one component
+    #[arg(value_name = "DIR|FILE.wasm", default_value = ".")]
+    what: PathBuf,
+    /// The name of the component, for a file; its file name if absent
+    #[arg(long)]
+    name: Option<String>,
+}
+
+pub(crate) async fn run(args: Args, target: &Target) -> Result<()> {
+    let client = target.client()?;
+    let answer = if args.what.is_dir() {
+        let project = Project::open(&args.what)?;
+        deploy_project(&client, target, &project).await?
+    } else {
+        deploy_file(&client, target, &args).await?
+    };
+    if target.json {
+        output::print_json(&answer);
+    } else {
+        functions_table(&answer).print();
+    }
+    Ok(())
+}
+
+/// Sends the whole project as one revision.
+pub(crate) async fn deploy_project(
+    client: &Client,
+    target: &Target,
+    project: &Project,
+) -> Result<Value> {
+    let app = project.manifest.name.as_str();
+    let app = target.app.as_deref().unwrap_or(app);
+    let path = target.path_of_app(app)?;
+    let bundle = project.bundle()?;
+    let size = bytes(bundle.len() as u64);
+    let progress = Progress::start(format!("Deploying {app}, {size}"));
+    let request = client
+        .request(Method::PUT, &path)
+        .header("content-type", "application/x-tar")
+        .body(bundle);
+    let answer = client.json(request).await?;
+    progress.done(&format!("revision {}", answer["revision"]));
+    Ok(answer)
+}
+
+async fn deploy_file(client: &Client, target: &Target, args: &Args) -> Result<Value> {
+    let file = &args.what;
+    let wasm = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
+    let name = args.name.clone().unwrap_or_else(|| component_name(file));
+    let name: weft_id::Component = name.parse().map_err(|error| {
+        Usage(format!(
+            "{name:?} cannot be the component's name ({error}); give one with --name"
+        ))
+    })?;
+    let app = target.app.as_deref().unwrap_or("default");
+    let path = target.path_of_app(app)?;
+    let size = bytes(wasm.len() as u64);
+    let progress = Progress::start(format!("Uploading {name} to {app}, {size}"));
+    let request = client
+        .request(
+            Method::PUT,
+            &format!("{path}/components/{}", segment(name.as_str())),
+        )
+        .header("content-type", "application/wasm")
+        .body(wasm);
+    let answer = client.json(request).await?;
+    let (revision, compiled) = (&answer["revision"], &answer["compile_ms"]);
+    progress.done(&format!("revision {revision}, compiled in {compiled} ms"));
+    Ok(answer)
+}
+
+/// `target/.../hello_http.wasm` gives `hello-http`.
+fn component_name(file: &Path) -> String {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    stem.to_lowercase().replace(['_', '.', ' '], "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_names_its_component() {
+        assert_eq!(component_name(Path::new("a/Hello_Http.wasm")), "hello-http");
+    }
+}

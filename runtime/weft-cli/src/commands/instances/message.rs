@@ -1,0 +1,62 @@
+//! `weft instances raise-event`, `terminate`, `suspend` and `resume`: one message each.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::path;
+use crate::client::segment;
+use crate::commands::json_argument;
+use crate::context::Target;
+use crate::output;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct EventArgs {
+    id: String,
+    /// The event's name
+    event: String,
+    /// JSON; `@FILE` and `-` read it from a file and from stdin
+    #[arg(long, short, alias = "data", default_value = "null")]
+    input: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReasonArgs {
+    id: String,
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TerminateArgs {
+    #[command(flatten)]
+    to: ReasonArgs,
+    /// Also end the orchestrations that it waits for
+    #[arg(long)]
+    recursive: bool,
+}
+
+pub(super) async fn raise_event(args: &EventArgs, target: &Target) -> Result<()> {
+    let payload = json_argument(&args.input)?;
+    let verb = format!("raise-event/{}", segment(&args.event));
+    send(target, &args.id, &verb, &payload).await
+}
+
+pub(super) async fn terminate(args: &TerminateArgs, target: &Target) -> Result<()> {
+    let body = json!({"reason": args.to.reason, "recursive": args.recursive});
+    send(target, &args.to.id, "terminate", &body).await
+}
+
+pub(super) async fn hold(args: &ReasonArgs, verb: &str, target: &Target) -> Result<()> {
+    send(target, &args.id, verb, &json!({"reason": args.reason})).await
+}
+
+async fn send(target: &Target, id: &str, verb: &str, body: &Value) -> Result<()> {
+    let path = format!("{}/{verb}", path(target, id)?);
+    target.client()?.post(&path, body).await?;
+    if target.json {
+        output::print_json(&json!({"id": id, "accepted": true}));
+    } else {
+        output::note(format!("accepted; see weft instances show {id}"));
+    }
+    Ok(())
+}

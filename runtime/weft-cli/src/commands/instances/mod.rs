@@ -1,0 +1,76 @@
+//! `weft instances`
+
+mod history;
+mod list;
+mod message;
+mod purge;
+mod show;
+
+use anyhow::Result;
+
+use crate::client::segment;
+use crate::context::Target;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// List instances, newest first
+    List(list::Args),
+    /// Show an instance
+    Show(show::Args),
+    /// Print the timeline of an instance
+    History(history::Args),
+    /// Send an event to an instance
+    RaiseEvent(message::EventArgs),
+    /// End an instance
+    Terminate(message::TerminateArgs),
+    /// Hold an instance back until it is resumed
+    Suspend(message::ReasonArgs),
+    /// Let a suspended instance go on
+    Resume(message::ReasonArgs),
+    /// Remove ended instances with their histories
+    Purge(purge::Args),
+}
+
+pub(crate) async fn run(command: Command, target: &Target) -> Result<()> {
+    match command {
+        Command::List(args) => list::run(&args, target).await,
+        Command::Show(args) => show::run(&args, target).await,
+        Command::History(args) => history::run(&args, target).await,
+        Command::RaiseEvent(args) => message::raise_event(&args, target).await,
+        Command::Terminate(args) => message::terminate(&args, target).await,
+        Command::Suspend(args) => message::hold(&args, "suspend", target).await,
+        Command::Resume(args) => message::hold(&args, "resume", target).await,
+        Command::Purge(args) => purge::run(&args, target).await,
+    }
+}
+
+fn path(target: &Target, id: &str) -> Result<String> {
+    Ok(format!("{}/instances/{}", target.app_path()?, segment(id)))
+}
+
+/// Which instances are meant.
+#[derive(Debug, clap::Args)]
+struct Filter {
+    /// Only these statuses, separated by commas
+    #[arg(long, value_name = "STATUSES")]
+    status: Option<String>,
+    /// Only ids that begin so
+    #[arg(long)]
+    prefix: Option<String>,
+    /// Only of this orchestrator
+    #[arg(long)]
+    orchestrator: Option<String>,
+}
+
+impl Filter {
+    fn query(&self) -> Vec<(&'static str, &str)> {
+        [
+            ("runtime_status", &self.status),
+            ("id_prefix", &self.prefix),
+            ("orchestrator", &self.orchestrator),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+        .collect()
+    }
+}

@@ -1,0 +1,39 @@
+//! One file a verb.
+
+pub(crate) mod build;
+pub(crate) mod completions;
+pub(crate) mod deploy;
+pub(crate) mod dev;
+pub(crate) mod doctor;
+pub(crate) mod functions;
+pub(crate) mod inspect;
+pub(crate) mod instances;
+pub(crate) mod keys;
+pub(crate) mod logs;
+pub(crate) mod new;
+pub(crate) mod revisions;
+pub(crate) mod start;
+pub(crate) mod tenants;
+pub(crate) mod up;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::context::Usage;
+
+/// JSON from the command line: the text itself, `@FILE`, or `-` for stdin.
+///
+/// # Errors
+/// [`Usage`] where it is no JSON.
+fn json_argument(text: &str) -> Result<Value> {
+    let read = match text.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| Usage(format!("cannot read {path}: {error}")))?,
+        None if text == "-" => std::io::read_to_string(std::io::stdin())?,
+        None => text.to_owned(),
+    };
+    serde_json::from_str(&read).map_err(|error| {
+        let hint = r#"a text needs its quotes: '"text"'"#;
+        Usage(format!("the input is not JSON: {error}; {hint}")).into()
+    })
+}

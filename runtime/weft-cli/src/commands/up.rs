@@ -1,0 +1,116 @@
+//! `weft up`
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::ValueEnum;
+use tokio::signal::unix::{SignalKind, signal};
+use weft_server::{Config, Node, Settings};
+
+use crate::output;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    settings: NodeArgs,
+    /// Settings in TOML; ./weft.server.toml if there is one
+    #[arg(long, env = "WEFT_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// The settings of a node as options and variables.
+#[derive(Debug, clap::Args)]
+pub(crate) struct NodeArgs {
+    /// The folder for everything that the node keeps [default: ./.weft]
+    #[arg(long, env = "WEFT_DATA", value_name = "DIR", conflicts_with = "memory")]
+    data: Option<PathBuf>,
+    /// Keep no files at all
+    #[arg(long)]
+    memory: bool,
+    /// Address of the data plane; port 0 picks one [default: 127.0.0.1:7071]
+    #[arg(long, env = "WEFT_HTTP", value_name = "ADDR")]
+    http: Option<SocketAddr>,
+    /// Address of the control plane [default: 127.0.0.1:7072]
+    #[arg(long, env = "WEFT_ADMIN_ADDR", value_name = "ADDR")]
+    admin: Option<SocketAddr>,
+    /// A private range that functions may reach where their grants allow it, as 127.0.0.0/8
+    #[arg(
+        long,
+        env = "WEFT_EGRESS_ALLOW",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
+    egress_allow: Vec<String>,
+    /// What links to the data plane begin with
+    #[arg(long, env = "WEFT_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// How the node's own log is written [default: text]
+    #[arg(long, env = "WEFT_LOG_FORMAT", value_enum)]
+    log_format: Option<LogFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+impl NodeArgs {
+    fn settings(self) -> Settings {
+        Settings {
+            data: self.data,
+            memory: self.memory.then_some(true),
+            http: self.http,
+            admin: self.admin,
+            egress_allow: self.egress_allow,
+            public_url: self.public_url,
+            log_format: self.log_format.map(|format| match format {
+                LogFormat::Text => weft_server::LogFormat::Text,
+                LogFormat::Json => weft_server::LogFormat::Json,
+            }),
+        }
+    }
+}
+
+pub(crate) fn run(args: Args) -> Result<()> {
+    let file = Settings::from_file(args.config.as_deref())?;
+    let settings = args.settings.settings().over(file);
+    let format = match settings.log_format {
+        None | Some(weft_server::LogFormat::Text) => weft_telemetry::Format::Text,
+        Some(weft_server::LogFormat::Json) => weft_telemetry::Format::Json,
+    };
+    weft_telemetry::init(format, "info")?;
+    let config = config(settings)?;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(serve(config))
+}
+
+/// Settles the settings; this program compiles for the node.
+pub(crate) fn config(settings: Settings) -> Result<Config> {
+    let program = std::env::current_exe().context("find this program, which also compiles")?;
+    Ok(settings.resolve(program)?)
+}
+
+async fn serve(config: Config) -> Result<()> {
+    // Listening begins before the node does, so that no signal is lost in between.
+    let stop = stop_asked()?;
+    let node = Node::start(config).await?;
+    output::print_text(&serde_json::to_string(node.ready())?);
+    node.run(stop).await?;
+    Ok(())
+}
+
+/// Completes when the process is asked to end.
+pub(crate) fn stop_asked() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
