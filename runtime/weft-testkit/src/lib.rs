@@ -1,3 +1,4 @@
 //! What several crates' tests share. A dev-dependency only.
 
 pub mod guests;
+pub mod node;

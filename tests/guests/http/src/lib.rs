@@ -13,7 +13,8 @@ impl wasip2::exports::http::incoming_handler::Guest for Handler {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let target = request.path_with_query().unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        match path {
+        // The data plane serves it below `/api`.
+        match path.strip_prefix("/api").unwrap_or(path) {
             "/hello" => answer(out, 200, b"Hello, world!"),
             "/function" => {
                 let names = request.headers().get("x-weft-function");

@@ -1,0 +1,156 @@
+//! The command line, from an empty folder to a finished orchestration.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use weft_e2e::in_repository;
+use weft_testkit::node::{Node, weft_binary};
+
+struct Shell<'a> {
+    node: &'a Node,
+    dir: &'a Path,
+}
+
+impl Shell<'_> {
+    fn run(&self, args: &[&str]) -> Output {
+        Command::new(weft_binary())
+            .args(args)
+            .current_dir(self.dir)
+            .env("WEFT_ADMIN", self.node.admin())
+            .env("WEFT_KEY", self.node.key())
+            .env("WEFT_SDK", in_repository("guest-sdk/rust/weft-sdk"))
+            .output()
+            .unwrap()
+    }
+
+    /// What a verb that succeeds prints.
+    fn done(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let mut all = args.to_vec();
+        all.push("--json");
+        serde_json::from_str(&self.done(&all)).unwrap()
+    }
+
+    /// What a verb that fails says, and its exit code.
+    fn refused(&self, args: &[&str]) -> (i32, String) {
+        let output = self.run(args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.stdout.is_empty(), "{args:?} printed data");
+        (output.status.code().unwrap(), said)
+    }
+}
+
+#[test]
+fn from_new_to_a_finished_orchestration() {
+    let node = Node::in_memory();
+    let dir = tempfile::tempdir().unwrap();
+    let outside = Shell {
+        node: &node,
+        dir: dir.path(),
+    };
+    outside.done(&["new", "party"]);
+    let (code, said) = outside.refused(&["new", "party"]);
+    assert_eq!((code, said.contains("exists already")), (1, true), "{said}");
+    let project = dir.path().join("party");
+    let shell = Shell {
+        node: &node,
+        dir: &project,
+    };
+    shell.done(&["build"]);
+    let deployed = shell.json(&["deploy"]);
+    assert_eq!(deployed["revision"], 1);
+    let input = r#"{"names": ["Ada", "Alan"]}"#;
+    let ended = shell.json(&[
+        "start",
+        "greetings",
+        "--input",
+        input,
+        "--id",
+        "p1",
+        "--wait",
+    ]);
+    assert_eq!(ended["output"], json!(["Hello, Ada!", "Hello, Alan!"]));
+    let listed = shell.done(&["instances", "list"]);
+    assert!(
+        listed.contains("p1") && listed.contains("Completed"),
+        "{listed}"
+    );
+    let timeline = shell.done(&["instances", "history", "p1"]);
+    assert!(timeline.contains("task completed"), "{timeline}");
+    let greeted = shell.json(&["functions", "invoke", "greet", "--input", "\"Bo\""]);
+    assert_eq!(greeted["output"], "Hello, Bo!");
+    let wasm = "target/wasm32-wasip2/release/party.wasm";
+    let inspected = shell.json(&["inspect", wasm]);
+    assert_eq!(inspected["functions"].as_array().unwrap().len(), 3);
+    shell.done(&["instances", "purge", "p1"]);
+    let (code, said) = shell.refused(&["instances", "show", "p1"]);
+    assert_eq!((code, said.contains("no instance p1")), (1, true), "{said}");
+}
+
+#[test]
+fn faults_have_their_exit_codes_and_advice() {
+    let node = Node::in_memory();
+    let dir = tempfile::tempdir().unwrap();
+    let shell = Shell {
+        node: &node,
+        dir: dir.path(),
+    };
+    for (args, code, hint) in [
+        (vec!["frobnicate"], 2, "unrecognized"),
+        (vec!["new", "Bad_Name"], 2, "cannot be the name"),
+        (vec!["start", "x", "--input", "{nope"], 2, "not JSON"),
+        (vec!["deploy"], 2, "weft new"),
+        (vec!["instances", "purge"], 2, "--all"),
+        (vec!["functions", "list"], 1, "no app default"),
+        (vec!["deploy", "missing.wasm"], 1, "missing.wasm"),
+        (vec!["instances", "list", "--key", "wrong"], 1, "--key"),
+        (
+            vec!["tenants", "list", "--admin-url", "http://127.0.0.1:9"],
+            1,
+            "weft up",
+        ),
+    ] {
+        let (found, said) = shell.refused(&args);
+        assert_eq!(found, code, "{args:?}: {said}");
+        assert!(said.contains(hint), "{args:?}: {said}");
+    }
+    let text = dir.path().join("text.wasm");
+    std::fs::write(&text, "hello").unwrap();
+    let (code, said) = shell.refused(&["inspect", "text.wasm"]);
+    assert_eq!(
+        (code, said.contains("not WebAssembly")),
+        (1, true),
+        "{said}"
+    );
+}
+
+#[test]
+fn keys_and_tenants_are_managed() {
+    let node = Node::in_memory();
+    let dir = tempfile::tempdir().unwrap();
+    let shell = Shell {
+        node: &node,
+        dir: dir.path(),
+    };
+    shell.done(&["tenants", "create", "acme"]);
+    assert!(shell.done(&["tenants", "list"]).contains("acme"));
+    let created = shell.json(&["keys", "create", "--tenant", "acme", "--role", "reader"]);
+    let id = created["id"].as_str().unwrap();
+    assert!(
+        shell
+            .done(&["keys", "list", "--tenant", "acme"])
+            .contains(id)
+    );
+    shell.done(&["keys", "delete", id, "--tenant", "acme"]);
+    let (code, _) = shell.refused(&["keys", "delete", id, "--tenant", "acme"]);
+    assert_eq!(code, 1);
+    let completions = shell.done(&["completions", "bash"]);
+    assert!(completions.contains("complete -F _weft"), "{completions}");
+}

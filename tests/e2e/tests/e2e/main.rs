@@ -1,0 +1,11 @@
+//! The platform as its users meet it: the real binary, real components, nothing but its public
+//! interfaces.
+
+mod cli;
+mod control;
+mod durable_api;
+mod hostile;
+mod http;
+mod node;
+mod orders;
+mod photos;
