@@ -9,7 +9,6 @@ use axum::body::Body;
 use axum::response::IntoResponse;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, header};
-use hyper::body::Incoming;
 use tower::ServiceExt;
 use weft_api::auth::authenticate;
 use weft_api::logs::{Level, Record, Source};
@@ -22,6 +21,7 @@ use weft_trigger::{AppRoutes, Gateway, Host, Observed, Refused};
 use weft_worker::Clock;
 
 use crate::deployments::Deployments;
+use crate::linger::RequestBody;
 
 #[derive(Clone)]
 pub(crate) struct DataPlane {
@@ -40,7 +40,7 @@ impl DataPlane {
     /// Answers every request; what fails is a problem document.
     pub(crate) async fn answer(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
     ) -> Result<Response<Body>, Infallible> {
         if is_durable(request.uri().path()) {
             return self.durable.clone().oneshot(request.map(Body::new)).await;
