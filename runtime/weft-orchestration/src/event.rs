@@ -182,6 +182,10 @@ pub mod failure_kind {
     pub const NOT_FOUND: &str = "function-not-found";
     /// The guest trapped or passed a limit of the sandbox.
     pub const TRAP: &str = "trap";
+    /// The code could not be run many times in a row.
+    pub const POISONED: &str = "poisoned";
+    /// The host failed while it ran the code.
+    pub const HOST: &str = "host-failed";
     /// A child could not be created because its id is in use.
     pub const ALREADY_EXISTS: &str = "instance-already-exists";
 }

@@ -6,7 +6,7 @@
 use weft_id::InstanceId;
 
 use super::task::{Answer, Call, Look, Target, TaskHandle, TaskKind};
-use super::{Continuation, Error, Replay};
+use super::{Continuation, Error, Replay, track};
 use crate::{
     EventKind, Failure, Message, NewTask, NewTimer, Outgoing, Payload, RetryPolicy, Start,
     Timestamp,
@@ -103,7 +103,6 @@ impl Replay {
                     input: call.input.clone(),
                 };
                 if self.decide(decision)? {
-                    self.open_children.insert(id, child.clone());
                     let start = self.child_start(&child, id, call.name, call.input);
                     self.live.messages.push(Outgoing {
                         to: child,
@@ -396,8 +395,16 @@ impl Replay {
     }
 
     fn decide(&mut self, decision: EventKind) -> Result<bool, Error> {
-        let decided = self.queue.decide(decision);
-        decided.or_else(|error| self.refuse(error))
+        let tracked = decision.clone();
+        match self.queue.decide(decision) {
+            Ok(new) => {
+                if new {
+                    track(&tracked, &mut self.unanswered, &mut self.suspended);
+                }
+                Ok(new)
+            }
+            Err(error) => self.refuse(error),
+        }
     }
 
     fn check_open(&mut self) -> Result<(), Error> {

@@ -73,8 +73,8 @@ pub struct Replay {
     next_id: u32,
     guids: u32,
     live: Live,
-    /// Children that were created and have not reported back, by the number of their creation.
-    open_children: BTreeMap<u32, InstanceId>,
+    /// Decisions that wait for an answer, by their number: a second answer is dropped on arrival.
+    unanswered: BTreeMap<u32, Unanswered>,
     suspended: bool,
     ending: Option<Ending>,
     /// Set by continue-as-new; it takes effect when the code returns.
@@ -92,10 +92,21 @@ struct Live {
     custom_status: Option<Payload>,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Unanswered {
+    Task,
+    Timer,
+    Child(InstanceId),
+}
+
 #[derive(Debug)]
 enum Ending {
-    Terminated { reason: String },
+    Terminated {
+        reason: String,
+    },
     Returned(Result<Payload, Failure>),
+    /// The code could not be run to the end.
+    Broken(Failure),
     ContinueAsNew(Continuation),
 }
 
@@ -109,10 +120,10 @@ impl Replay {
     /// A replay over the recorded history of the current execution, empty for a new one.
     #[must_use]
     pub fn new(instance: InstanceId, history: Vec<Event>, limits: Limits) -> Self {
-        let mut open_children = BTreeMap::new();
+        let mut unanswered = BTreeMap::new();
         let mut suspended = false;
         for event in &history {
-            track(&event.kind, &mut open_children, &mut suspended);
+            track(&event.kind, &mut unanswered, &mut suspended);
         }
         Self {
             instance,
@@ -123,7 +134,7 @@ impl Replay {
             next_id: 0,
             guids: 0,
             live: Live::default(),
-            open_children,
+            unanswered,
             suspended,
             ending: None,
             continue_with: None,
@@ -137,8 +148,8 @@ impl Replay {
         self.suspended
     }
 
-    /// Starts a turn: records `messages` as received at `now`. Messages for another execution and
-    /// a second start are dropped. The caller has applied [`crate::split_at_suspension`].
+    /// Starts a turn: records `messages` as received at `now`. Messages for another execution, a
+    /// second start and a second answer to the same decision are dropped. The caller has applied [`crate::split_at_suspension`].
     pub fn deliver(&mut self, messages: Vec<Message>, now: Timestamp) -> Next {
         let mut next = Next::Run;
         let mut events = Vec::with_capacity(messages.len());
@@ -168,7 +179,10 @@ impl Replay {
                 | Message::Resume { .. } => {}
             }
             let kind = message.into_event();
-            track(&kind, &mut self.open_children, &mut self.suspended);
+            if answered(&kind).is_some_and(|id| !self.unanswered.contains_key(&id)) {
+                continue;
+            }
+            track(&kind, &mut self.unanswered, &mut self.suspended);
             events.push(kind);
         }
         self.queue.push_live(events, now);
@@ -177,7 +191,10 @@ impl Replay {
 
     fn terminate(&mut self, reason: String, recursive: bool) {
         if recursive {
-            for child in self.open_children.values() {
+            for unanswered in self.unanswered.values() {
+                let Unanswered::Child(child) = unanswered else {
+                    continue;
+                };
                 let message = Message::Terminate {
                     reason: reason.clone(),
                     recursive,
@@ -215,14 +232,17 @@ impl Replay {
     /// Ends the execution because its code cannot be run to the end, for instance after a trap.
     /// An error of the replay itself comes first, since it is the cause.
     pub fn fail(&mut self, failure: Failure) {
-        self.ending = Some(Ending::Returned(Err(failure)));
+        self.ending = Some(Ending::Broken(failure));
     }
 
     /// The turn that the delivery began. Call it once after each delivery, when the orchestrator
     /// waits or has returned.
     pub fn take_turn(&mut self) -> Turn {
-        let terminated = matches!(self.ending, Some(Ending::Terminated { .. }));
-        if !terminated
+        let stopped = matches!(
+            self.ending,
+            Some(Ending::Terminated { .. } | Ending::Broken(_))
+        );
+        if !stopped
             && self.error.is_none()
             && let Err(error) = self
                 .queue
@@ -292,7 +312,10 @@ impl Replay {
                 After::Ended(Outcome::Terminated { reason })
             }
             Some(Ending::Returned(Ok(output))) => After::Ended(Outcome::Completed(output)),
-            Some(Ending::Returned(Err(failure))) => After::Ended(Outcome::Failed(failure)),
+            Some(Ending::Returned(Err(failure)) | Ending::Broken(failure)) => {
+                self.start = self.start.take().or_else(|| self.queue.recorded_start());
+                After::Ended(Outcome::Failed(failure))
+            }
             Some(Ending::ContinueAsNew(continuation)) => self.continued(continuation),
         }
     }
@@ -362,7 +385,9 @@ fn describe(ending: &Ending) -> String {
     match ending {
         Ending::Terminated { .. } => "to be terminated".to_owned(),
         Ending::Returned(Ok(_)) => "completion".to_owned(),
-        Ending::Returned(Err(failure)) => format!("failure ({})", failure.message),
+        Ending::Returned(Err(failure)) | Ending::Broken(failure) => {
+            format!("failure ({})", failure.message)
+        }
         Ending::ContinueAsNew(_) => "continue-as-new".to_owned(),
     }
 }
@@ -374,24 +399,52 @@ fn next_execution(old: ExecutionId) -> ExecutionId {
     ExecutionId::from_u128(uuid::Uuid::new_v5(&namespace, b"continue-as-new").as_u128())
 }
 
-fn track(event: &EventKind, open_children: &mut BTreeMap<u32, InstanceId>, suspended: &mut bool) {
+/// The number of the decision that an event answers.
+fn answered(event: &EventKind) -> Option<u32> {
     match event {
-        EventKind::SubOrchestrationCreated { id, instance, .. } => {
-            open_children.insert(*id, instance.clone());
+        EventKind::TaskCompleted { task: id, .. }
+        | EventKind::TaskFailed { task: id, .. }
+        | EventKind::SubOrchestrationCompleted { task: id, .. }
+        | EventKind::SubOrchestrationFailed { task: id, .. }
+        | EventKind::TimerFired { timer: id } => Some(*id),
+        EventKind::OrchestratorStarted
+        | EventKind::ExecutionStarted(_)
+        | EventKind::TaskScheduled { .. }
+        | EventKind::SubOrchestrationCreated { .. }
+        | EventKind::TimerCreated { .. }
+        | EventKind::EventSent { .. }
+        | EventKind::EventRaised { .. }
+        | EventKind::ExecutionSuspended { .. }
+        | EventKind::ExecutionResumed { .. }
+        | EventKind::ExecutionTerminated { .. }
+        | EventKind::ContinuedAsNew { .. }
+        | EventKind::ExecutionCompleted { .. } => None,
+    }
+}
+
+/// What an event means for the decisions that wait, and for suspension.
+fn track(event: &EventKind, unanswered: &mut BTreeMap<u32, Unanswered>, suspended: &mut bool) {
+    match event {
+        EventKind::TaskScheduled { id, .. } => {
+            unanswered.insert(*id, Unanswered::Task);
         }
-        EventKind::SubOrchestrationCompleted { task, .. }
-        | EventKind::SubOrchestrationFailed { task, .. } => {
-            open_children.remove(task);
+        EventKind::TimerCreated { id, .. } => {
+            unanswered.insert(*id, Unanswered::Timer);
+        }
+        EventKind::SubOrchestrationCreated { id, instance, .. } => {
+            unanswered.insert(*id, Unanswered::Child(instance.clone()));
+        }
+        EventKind::TaskCompleted { task: id, .. }
+        | EventKind::TaskFailed { task: id, .. }
+        | EventKind::SubOrchestrationCompleted { task: id, .. }
+        | EventKind::SubOrchestrationFailed { task: id, .. }
+        | EventKind::TimerFired { timer: id } => {
+            unanswered.remove(id);
         }
         EventKind::ExecutionSuspended { .. } => *suspended = true,
         EventKind::ExecutionResumed { .. } => *suspended = false,
         EventKind::OrchestratorStarted
         | EventKind::ExecutionStarted(_)
-        | EventKind::TaskScheduled { .. }
-        | EventKind::TaskCompleted { .. }
-        | EventKind::TaskFailed { .. }
-        | EventKind::TimerCreated { .. }
-        | EventKind::TimerFired { .. }
         | EventKind::EventSent { .. }
         | EventKind::EventRaised { .. }
         | EventKind::ExecutionTerminated { .. }

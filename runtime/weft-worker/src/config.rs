@@ -1,0 +1,44 @@
+//! How much a worker takes on.
+
+use std::time::Duration;
+
+use weft_orchestration::Limits;
+use weft_store::SHARDS;
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Shards that this node takes at most.
+    pub shards_max: u16,
+    /// How long a lease lasts without renewal; renewed at a third of it.
+    pub lease_ttl: Duration,
+    /// Turns that run at one time.
+    pub turns_max: usize,
+    /// Activities that run at one time.
+    pub activities_max: usize,
+    /// Activities that wait in memory for a place; the rest wait in the store.
+    pub activities_queued_max: usize,
+    /// Executions that stay parked between turns; the least recently used ones are dropped and
+    /// replayed when needed.
+    pub parked_max: usize,
+    /// Timers of one shard held in memory; later ones stay in the store.
+    pub timers_loaded_max: u32,
+    /// After so many failures in a row to run its code an instance fails as poisoned.
+    pub failures_max: u32,
+    pub limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            shards_max: SHARDS,
+            lease_ttl: Duration::from_secs(10),
+            turns_max: 512,
+            activities_max: 256,
+            activities_queued_max: 20_000,
+            parked_max: 2_000,
+            timers_loaded_max: 4_096,
+            failures_max: 8,
+            limits: Limits::default(),
+        }
+    }
+}

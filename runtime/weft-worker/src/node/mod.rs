@@ -1,0 +1,306 @@
+//! The worker's own task: decides which turn and which activity runs next.
+//!
+//! One task owns all state, so there are no locks; turns and activities run in tasks of their own
+//! and report back. Aborting this task aborts all of them.
+
+mod leases;
+mod slot;
+mod work;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use lru::LruCache;
+use tokio::sync::{broadcast, oneshot, watch};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::time::Instant;
+use weft_id::{ExecutionId, InstanceKey};
+use weft_store::{Lease, NodeId, PendingTask, Shard, Store, TaskSeq, Wakeup};
+
+use crate::timers::Timers;
+use crate::turn::{Finished, Shared};
+use crate::{Clock, Config, Runner, Stats};
+use slot::Slot;
+
+/// A running worker. Dropping it stops it at once, as a crash would.
+#[derive(Debug)]
+pub struct Worker {
+    task: JoinHandle<()>,
+    drain: Option<oneshot::Sender<()>>,
+    stopped: watch::Receiver<Option<Stopped>>,
+    stats: Arc<Stats>,
+}
+
+/// Why a worker stopped by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stopped {
+    /// It was asked to.
+    Drained,
+    /// The store cannot promise durability any more; the node must stop.
+    StoreBroken(String),
+}
+
+impl Worker {
+    /// Starts on the current tokio runtime.
+    #[must_use]
+    pub fn start(
+        node: NodeId,
+        config: Config,
+        store: Arc<dyn Store>,
+        runner: Arc<dyn Runner>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let stats = Arc::new(Stats::default());
+        let wakeups = store.wakeups();
+        let (drain, drain_asked) = oneshot::channel();
+        let (stopped_tx, stopped) = watch::channel(None);
+        let shared = Arc::new(Shared {
+            config,
+            store,
+            runner,
+            clock,
+            stats: Arc::clone(&stats),
+        });
+        let loop_ = Loop::new(node, shared);
+        let task = tokio::spawn(async move {
+            let why = loop_.run(wakeups, drain_asked).await;
+            // Nobody listens when the worker was dropped.
+            let _ = stopped_tx.send(Some(why));
+        });
+        Self {
+            task,
+            drain: Some(drain),
+            stopped,
+            stats,
+        }
+    }
+
+    /// Stops taking work, waits at most `deadline` for what runs, and gives the shards back.
+    pub async fn drain(mut self, deadline: Duration) {
+        if let Some(drain) = self.drain.take() {
+            // The loop may have stopped by itself.
+            let _ = drain.send(());
+        }
+        // What does not finish in time is run again by whoever has the shard next.
+        let _ = tokio::time::timeout(deadline, &mut self.task).await;
+    }
+
+    /// Waits until the worker has stopped by itself.
+    pub async fn stopped(&self) -> Stopped {
+        let mut stopped = self.stopped.clone();
+        match stopped.wait_for(Option::is_some).await {
+            Ok(why) => why.clone().expect("waited for it"),
+            Err(_) => Stopped::StoreBroken("the worker's task ended unexpectedly".to_owned()),
+        }
+    }
+
+    #[must_use]
+    pub fn stats(&self) -> &Arc<Stats> {
+        &self.stats
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A timer or a task as it is told apart from all others.
+type Ident = (InstanceKey, ExecutionId, u32);
+
+enum Done {
+    Turn {
+        key: InstanceKey,
+        finished: Box<Finished>,
+    },
+    Activity {
+        task: Box<PendingTask>,
+        result: Result<weft_orchestration::Payload, weft_orchestration::Failure>,
+    },
+}
+
+/// What a task of the set was doing, for the case that it panics.
+enum Doing {
+    Turn(InstanceKey),
+    Activity(Box<PendingTask>),
+}
+
+struct Loop {
+    node: NodeId,
+    shared: Arc<Shared>,
+    leases: BTreeMap<Shard, Lease>,
+    slots: BTreeMap<InstanceKey, Slot>,
+    /// Instances with something to do, in the order in which they got it.
+    queue: VecDeque<InstanceKey>,
+    /// Instances that wait out a pause after a failure.
+    paused: BTreeMap<Instant, Vec<InstanceKey>>,
+    /// Parked instances, the least recently used first to go.
+    parked: LruCache<InstanceKey, ()>,
+    turns_running: usize,
+    activities: VecDeque<PendingTask>,
+    activities_running: usize,
+    /// Activities that are queued or running here.
+    activities_known: BTreeSet<Ident>,
+    /// Shards that have activities in the store which are not in memory, and where to read on.
+    activities_overflow: BTreeMap<Shard, Option<TaskSeq>>,
+    timers: BTreeMap<Shard, Timers>,
+    /// Timers that have fired and whose turn has not been committed.
+    firing: BTreeSet<Ident>,
+    /// No look for timers in the store before this, after one that found nothing new.
+    timers_quiet_until: Instant,
+    running: JoinSet<Done>,
+    doing: BTreeMap<tokio::task::Id, Doing>,
+    renew_at: Instant,
+    draining: bool,
+    broken: Option<String>,
+}
+
+/// How long to sleep at most: a jump of the clock is noticed after that.
+const NAP: Duration = Duration::from_secs(30);
+
+impl Loop {
+    fn new(node: NodeId, shared: Arc<Shared>) -> Self {
+        Self {
+            node,
+            shared,
+            leases: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            queue: VecDeque::new(),
+            paused: BTreeMap::new(),
+            parked: LruCache::unbounded(),
+            turns_running: 0,
+            activities: VecDeque::new(),
+            activities_running: 0,
+            activities_known: BTreeSet::new(),
+            activities_overflow: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            firing: BTreeSet::new(),
+            timers_quiet_until: Instant::now(),
+            running: JoinSet::new(),
+            doing: BTreeMap::new(),
+            renew_at: Instant::now(),
+            draining: false,
+            broken: None,
+        }
+    }
+
+    async fn run(
+        mut self,
+        mut wakeups: broadcast::Receiver<Wakeup>,
+        mut drain: oneshot::Receiver<()>,
+    ) -> Stopped {
+        loop {
+            if let Some(reason) = self.broken.take() {
+                return Stopped::StoreBroken(reason);
+            }
+            if self.draining && self.running.is_empty() {
+                self.release().await;
+                return Stopped::Drained;
+            }
+            if Instant::now() >= self.renew_at {
+                self.renew().await;
+            }
+            self.load_timers().await;
+            self.load_activities().await;
+            self.fire_timers();
+            self.unpause();
+            self.start_work();
+            let until = self.sleep_until();
+            tokio::select! {
+                biased;
+                asked = &mut drain, if !self.draining => {
+                    // A dropped sender is a dropped worker, which aborts this task anyway.
+                    self.draining = asked.is_ok();
+                }
+                Some(done) = self.running.join_next_with_id(), if !self.running.is_empty() => {
+                    self.done(done);
+                    while let Some(done) = self.running.try_join_next_with_id() {
+                        self.done(done);
+                    }
+                }
+                wakeup = wakeups.recv() => {
+                    self.woken(wakeup).await;
+                    while let Ok(wakeup) = wakeups.try_recv() {
+                        self.woken(Ok(wakeup)).await;
+                    }
+                }
+                () = tokio::time::sleep_until(until) => {}
+            }
+        }
+    }
+
+    async fn woken(&mut self, wakeup: Result<Wakeup, broadcast::error::RecvError>) {
+        match wakeup {
+            Ok(Wakeup { key }) => self.wake(key),
+            Err(broadcast::error::RecvError::Lagged(_)) => {
+                let shards: Vec<Shard> = self.leases.keys().copied().collect();
+                for shard in shards {
+                    self.load_ready(shard).await;
+                }
+            }
+            Err(broadcast::error::RecvError::Closed) => {
+                self.broken = Some("the store was closed".to_owned());
+            }
+        }
+    }
+
+    fn done(&mut self, done: Result<(tokio::task::Id, Done), JoinError>) {
+        match done {
+            Ok((id, done)) => {
+                self.doing.remove(&id);
+                match done {
+                    Done::Turn { key, finished } => self.turn_finished(&key, *finished),
+                    Done::Activity { task, result } => self.activity_finished(*task, result),
+                }
+            }
+            Err(error) => match self.doing.remove(&error.id()) {
+                Some(Doing::Turn(key)) => self.turn_panicked(&key),
+                Some(Doing::Activity(task)) => self.activity_panicked(*task),
+                None => {}
+            },
+        }
+    }
+
+    fn sleep_until(&self) -> Instant {
+        let now = Instant::now();
+        let clock_now = self.shared.clock.now();
+        let timer = self.timers.values().filter_map(Timers::next_at).min();
+        let timer = timer.map(|at| now + Duration::from_millis(at.millis_since(clock_now)));
+        let pause = self.paused.keys().next().copied();
+        let quiet = self
+            .timers
+            .values()
+            .any(Timers::wants_load)
+            .then_some(self.timers_quiet_until.max(now + Duration::from_millis(10)));
+        [timer, pause, quiet, Some(self.renew_at)]
+            .into_iter()
+            .flatten()
+            .fold(now + NAP, Instant::min)
+    }
+
+    fn publish_gauges(&self) {
+        let stats = &self.shared.stats;
+        Stats::gauge(&stats.parked, self.parked.len());
+        Stats::gauge(&stats.activities_running, self.activities_running);
+        Stats::gauge(&stats.activities_queued, self.activities.len());
+    }
+
+    fn lease_of(&self, key: &InstanceKey) -> Option<Lease> {
+        self.leases.get(&Shard::of(key)).copied()
+    }
+
+    fn broken(&mut self, reason: String) {
+        tracing::error!(%reason, "the store failed, the worker stops");
+        self.broken = Some(reason);
+    }
+
+    fn count_lost(&self) {
+        self.shared
+            .stats
+            .leases_lost
+            .fetch_add(1, Ordering::Relaxed);
+    }
+}

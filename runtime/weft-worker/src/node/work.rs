@@ -1,0 +1,346 @@
+//! Starting turns and activities, and taking their results.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use weft_id::InstanceKey;
+use weft_orchestration::{Failure, Payload, failure_kind};
+use weft_store::{PendingTask, PendingTimer, Shard, TaskSeq};
+
+use super::slot::{Slot, State, Taken};
+use super::{Doing, Done, Loop};
+use crate::turn::{self, Arrival, Committed, Finished, Job, RetryCause};
+use crate::{ActivityCall, Stats};
+
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+impl Loop {
+    /// Notes that an instance's inbox has something, and queues it.
+    pub(super) fn wake(&mut self, key: InstanceKey) {
+        if self.lease_of(&key).is_some() {
+            self.slots.entry(key.clone()).or_default().dirty = true;
+            self.enqueue(key);
+        }
+    }
+
+    fn arrive(&mut self, key: InstanceKey, arrival: Arrival) {
+        if self.lease_of(&key).is_some() {
+            let slot = self.slots.entry(key.clone()).or_default();
+            slot.arrivals.push(arrival);
+            self.enqueue(key);
+        }
+    }
+
+    fn enqueue(&mut self, key: InstanceKey) {
+        let slot = self.slots.get_mut(&key).expect("made by the caller");
+        match slot.state {
+            State::Resting => {
+                slot.state = State::Queued;
+                self.queue.push_back(key);
+            }
+            State::Queued | State::Running | State::Paused => {}
+        }
+    }
+
+    pub(super) fn fire(&mut self, timer: PendingTimer) {
+        let ident = (timer.key.clone(), timer.execution, timer.id);
+        if self.firing.insert(ident) {
+            Stats::count(&self.shared.stats.timers_fired);
+            let arrival = Arrival::Timer {
+                execution: timer.execution,
+                timer: timer.id,
+            };
+            self.arrive(timer.key, arrival);
+        }
+    }
+
+    pub(super) fn unpause(&mut self) {
+        let now = Instant::now();
+        while let Some(entry) = self.paused.first_entry()
+            && *entry.key() <= now
+        {
+            for key in entry.remove() {
+                if let Some(slot) = self.slots.get_mut(&key) {
+                    slot.state = State::Resting;
+                    self.rest(&key);
+                }
+            }
+        }
+    }
+
+    pub(super) fn start_work(&mut self) {
+        if self.draining {
+            return;
+        }
+        while self.turns_running < self.shared.config.turns_max {
+            let Some(key) = self.queue.pop_front() else {
+                break;
+            };
+            self.start_turn(key);
+        }
+        while self.activities_running < self.shared.config.activities_max {
+            let Some(task) = self.activities.pop_front() else {
+                break;
+            };
+            self.start_activity(task);
+        }
+        self.publish_gauges();
+    }
+
+    fn start_turn(&mut self, key: InstanceKey) {
+        let Some(lease) = self.lease_of(&key) else {
+            self.slots.remove(&key);
+            return;
+        };
+        let failures_max = self.shared.config.failures_max;
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
+        slot.state = State::Running;
+        slot.epoch = lease.epoch;
+        slot.taken = slot.arrivals.iter().map(Taken::from).collect();
+        self.parked.pop(&key);
+        let give_up = (slot.failures >= failures_max).then(|| {
+            let message = format!("its code could not be run {failures_max} times in a row");
+            Failure::permanent(failure_kind::POISONED, message)
+        });
+        let job = Job {
+            key: key.clone(),
+            lease,
+            live: slot.live.take(),
+            arrivals: std::mem::take(&mut slot.arrivals),
+            read_inbox: std::mem::take(&mut slot.dirty),
+            give_up,
+        };
+        self.turns_running += 1;
+        let shared = Arc::clone(&self.shared);
+        let of = key.clone();
+        let handle = self.running.spawn(async move {
+            let finished = Box::new(turn::run(&shared, job).await);
+            Done::Turn { key, finished }
+        });
+        self.doing.insert(handle.id(), Doing::Turn(of));
+    }
+
+    pub(super) fn turn_finished(&mut self, key: &InstanceKey, finished: Finished) {
+        self.turns_running -= 1;
+        if !matches!(finished, Finished::Retry { .. }) {
+            self.forget_taken(key);
+        }
+        let epoch = self.lease_of(key).map(|lease| lease.epoch);
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        slot.state = State::Resting;
+        if epoch != Some(slot.epoch) {
+            // The shard has changed hands meanwhile: what the turn held is of the past.
+            slot.live = None;
+            slot.dirty = epoch.is_some();
+            return self.rest(key);
+        }
+        match finished {
+            Finished::Committed(committed) => {
+                slot.failures = 0;
+                self.committed(key, committed);
+            }
+            Finished::Idle { live } => slot.live = live,
+            Finished::Gone => {}
+            Finished::Retry { arrivals, cause } => {
+                slot.dirty = true;
+                slot.arrivals.splice(0..0, arrivals);
+                let why = match cause {
+                    RetryCause::Store(why) => why,
+                    RetryCause::Code(why) => {
+                        slot.failures += 1;
+                        why
+                    }
+                };
+                return self.pause(key, &why);
+            }
+            Finished::LeaseLost => return self.lease_lost(key),
+            Finished::Broken(reason) => return self.broken(reason),
+        }
+        self.rest(key);
+    }
+
+    pub(super) fn turn_panicked(&mut self, key: &InstanceKey) {
+        self.turns_running -= 1;
+        // What the turn had taken still stands in the store.
+        self.forget_taken(key);
+        let shard = Shard::of(key);
+        if let Some(timers) = self.timers.get_mut(&shard) {
+            timers.reload();
+            self.activities_overflow.insert(shard, None);
+        }
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.dirty = true;
+            slot.failures += 1;
+            self.pause(key, "the turn panicked");
+        }
+    }
+
+    /// The turn is over: what it had taken is committed, or stands in the store.
+    fn forget_taken(&mut self, key: &InstanceKey) {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        for taken in std::mem::take(&mut slot.taken) {
+            match taken {
+                Taken::Task(execution, id) => {
+                    self.activities_known.remove(&(key.clone(), execution, id));
+                }
+                Taken::Timer(execution, id) => {
+                    self.firing.remove(&(key.clone(), execution, id));
+                }
+            }
+        }
+    }
+
+    fn committed(&mut self, key: &InstanceKey, committed: Committed) {
+        let Some(lease) = self.lease_of(key) else {
+            return;
+        };
+        for task in committed.tasks {
+            self.queue_activity(PendingTask {
+                // Only the store numbers tasks; in memory the order of the queue serves.
+                seq: TaskSeq(0),
+                key: key.clone(),
+                execution: task.execution,
+                id: task.id,
+                name: task.name,
+                input: task.input,
+                attempt: task.attempt,
+                call: task.call,
+                revision: committed.revision,
+            });
+        }
+        if let Some(timers) = self.timers.get_mut(&lease.shard) {
+            for timer in committed.timers {
+                timers.insert(PendingTimer {
+                    key: key.clone(),
+                    execution: timer.execution,
+                    id: timer.id,
+                    fire_at: timer.fire_at,
+                });
+            }
+            for (execution, id) in committed.canceled_timers {
+                timers.remove_fired(key, execution, id);
+            }
+            if committed.resumed {
+                timers.reload();
+            }
+        }
+        let slot = self.slots.get_mut(key).expect("the caller holds it");
+        slot.live = committed.live;
+        slot.dirty |= committed.more;
+    }
+
+    /// Queues an instance that has more to do, parks it, or drops what is held of it.
+    fn rest(&mut self, key: &InstanceKey) {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        if slot.has_work() {
+            self.enqueue(key.clone());
+        } else if slot.live.is_some() {
+            self.parked.put(key.clone(), ());
+            self.evict();
+        } else if slot.is_empty() {
+            self.slots.remove(key);
+        }
+    }
+
+    fn evict(&mut self) {
+        while self.parked.len() > self.shared.config.parked_max {
+            let Some((key, ())) = self.parked.pop_lru() else {
+                return;
+            };
+            if let Some(slot) = self.slots.get_mut(&key) {
+                slot.live = None;
+                if slot.is_empty() {
+                    self.slots.remove(&key);
+                }
+            }
+        }
+    }
+
+    /// Tries an instance again after a pause that grows with each failure.
+    fn pause(&mut self, key: &InstanceKey, why: &str) {
+        Stats::count(&self.shared.stats.turn_failures);
+        let slot: &mut Slot = self.slots.get_mut(key).expect("the caller holds it");
+        slot.live = None;
+        slot.state = State::Paused;
+        let pause = PAUSE_FIRST
+            .saturating_mul(1 << slot.failures.min(16))
+            .min(PAUSE_MAX);
+        tracing::warn!(instance = %key, failures = slot.failures, why, "turn failed, tried again");
+        self.paused
+            .entry(Instant::now() + pause)
+            .or_default()
+            .push(key.clone());
+    }
+
+    /// Queues an activity, or leaves it to the store while the queue is full.
+    pub(super) fn queue_activity(&mut self, task: PendingTask) {
+        let shard = Shard::of(&task.key);
+        if !self.leases.contains_key(&shard) {
+            return;
+        }
+        if self.activities.len() >= self.shared.config.activities_queued_max {
+            // Read from the start: what runs already is told apart by its identity.
+            self.activities_overflow.insert(shard, None);
+            return;
+        }
+        let ident = (task.key.clone(), task.execution, task.id);
+        if self.activities_known.insert(ident) {
+            self.activities.push_back(task);
+        }
+    }
+
+    fn start_activity(&mut self, task: PendingTask) {
+        self.activities_running += 1;
+        let shared = Arc::clone(&self.shared);
+        let of = Box::new(task.clone());
+        let handle = self.running.spawn(async move {
+            Stats::count(&shared.stats.activities);
+            let call = ActivityCall {
+                key: task.key.clone(),
+                execution: task.execution,
+                name: task.name.clone(),
+                input: task.input.clone(),
+                attempt: task.attempt,
+                call: task.call,
+                revision: task.revision,
+            };
+            let result = shared.runner.activity(call).await;
+            let task = Box::new(task);
+            Done::Activity { task, result }
+        });
+        self.doing.insert(handle.id(), Doing::Activity(of));
+    }
+
+    pub(super) fn activity_finished(
+        &mut self,
+        task: PendingTask,
+        result: Result<Payload, Failure>,
+    ) {
+        self.activities_running -= 1;
+        let PendingTask {
+            key, execution, id, ..
+        } = task;
+        let arrival = Arrival::Task {
+            execution,
+            task: id,
+            result,
+        };
+        self.arrive(key, arrival);
+    }
+
+    pub(super) fn activity_panicked(&mut self, task: PendingTask) {
+        let message = format!("the host failed while it ran activity \"{}\"", task.name);
+        let failure = Failure::transient(failure_kind::HOST, message);
+        self.activity_finished(task, Err(failure));
+    }
+}

@@ -1,0 +1,81 @@
+//! The seam to whatever runs orchestrators and activities: components on a node, programs in the
+//! simulation.
+
+use async_trait::async_trait;
+use weft_id::{ExecutionId, InstanceKey};
+use weft_orchestration::{Failure, Message, Payload, Replay, Timestamp, Turn};
+use weft_store::RevisionId;
+
+/// Runs the code of functions.
+#[async_trait]
+pub trait Runner: Send + Sync {
+    /// Prepares an orchestrator to run its next turn.
+    ///
+    /// # Errors
+    /// [`OpenError::Permanent`] fails the instance, [`OpenError::Transient`] is tried again with
+    /// growing pauses.
+    async fn open(&self, open: Open) -> Result<Opened, OpenError>;
+
+    /// Runs an activity once. A failure is the activity's result like a success.
+    async fn activity(&self, call: ActivityCall) -> Result<Payload, Failure>;
+}
+
+/// One orchestration in memory, between or in turns. Dropping it at any time is safe.
+#[async_trait]
+pub trait Execution: Send {
+    /// Delivers the messages to the replay, runs the code until it waits or returns, and takes the
+    /// turn.
+    ///
+    /// # Errors
+    /// The host failed, not the code: nothing of this turn counts. The execution is dropped and
+    /// opened again from its history after a pause.
+    async fn turn(&mut self, messages: Vec<Message>, now: Timestamp) -> Result<Turn, String>;
+}
+
+/// What to open.
+#[derive(Debug)]
+pub struct Open {
+    pub key: InstanceKey,
+    /// The orchestrator's name.
+    pub name: String,
+    /// The revision that the instance is pinned to; `None` before its first turn.
+    pub revision: Option<RevisionId>,
+    pub replay: Replay,
+}
+
+pub struct Opened {
+    pub execution: Box<dyn Execution>,
+    /// The revision that the instance runs on from now on; `None` where the runner has none.
+    pub revision: Option<RevisionId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    #[error("{}", .0.message)]
+    Permanent(Failure),
+    #[error("{0}")]
+    Transient(String),
+}
+
+/// One attempt at an activity.
+#[derive(Debug, Clone)]
+pub struct ActivityCall {
+    pub key: InstanceKey,
+    pub execution: ExecutionId,
+    pub name: String,
+    pub input: Payload,
+    /// 1 for the first attempt that the retry policy makes.
+    pub attempt: u32,
+    /// The number of the call's first attempt: with the execution it is the idempotency key.
+    pub call: u32,
+    /// The revision that the calling instance is pinned to.
+    pub revision: Option<RevisionId>,
+}
+
+impl ActivityCall {
+    /// The same for every attempt at this call, and for no other call.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        format!("{}:{}", self.execution, self.call)
+    }
+}

@@ -1,0 +1,367 @@
+//! One turn of one instance: read what is new, run the code, commit.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use weft_id::{ExecutionId, InstanceKey};
+use weft_orchestration::{
+    After, Event, Failure, Message, NewTask, NewTimer, Payload, Replay, Turn, split_at_suspension,
+};
+use weft_store::{
+    Consumed, Error as StoreError, Lease, Loaded, MessageSeq, RevisionId, Store, TurnCommit,
+};
+
+use crate::{Clock, Config, Execution, Open, OpenError, Runner, Stats};
+
+/// What all turns of a worker share.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) runner: Arc<dyn Runner>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) stats: Arc<Stats>,
+}
+
+/// A turn to run.
+pub(crate) struct Job {
+    pub(crate) key: InstanceKey,
+    pub(crate) lease: Lease,
+    /// The parked execution; without it the history is replayed.
+    pub(crate) live: Option<Live>,
+    pub(crate) arrivals: Vec<Arrival>,
+    /// Whether the inbox may hold something that has not been read.
+    pub(crate) read_inbox: bool,
+    /// Why the code cannot be run any more: the instance fails with it.
+    pub(crate) give_up: Option<Failure>,
+}
+
+/// An execution that stays in memory between turns.
+pub(crate) struct Live {
+    execution: Box<dyn Execution>,
+    id: ExecutionId,
+    turn_number: u64,
+    revision: Option<RevisionId>,
+    suspended: bool,
+}
+
+/// Something that reaches an instance without passing through its inbox.
+#[derive(Debug, Clone)]
+pub(crate) enum Arrival {
+    Task {
+        execution: ExecutionId,
+        task: u32,
+        result: Result<Payload, Failure>,
+    },
+    Timer {
+        execution: ExecutionId,
+        timer: u32,
+    },
+}
+
+impl Arrival {
+    fn execution(&self) -> ExecutionId {
+        match self {
+            Self::Task { execution, .. } | Self::Timer { execution, .. } => *execution,
+        }
+    }
+
+    fn to_message(&self) -> Message {
+        match self.clone() {
+            Self::Task {
+                execution,
+                task,
+                result,
+            } => Message::TaskDone {
+                execution,
+                task,
+                result,
+            },
+            Self::Timer { execution, timer } => Message::TimerFired { execution, timer },
+        }
+    }
+}
+
+/// How a turn went.
+pub(crate) enum Finished {
+    Committed(Committed),
+    /// There was nothing that the instance takes now.
+    Idle {
+        live: Option<Live>,
+    },
+    /// The instance is absent or has ended.
+    Gone,
+    /// Nothing was committed; try again after a pause.
+    Retry {
+        arrivals: Vec<Arrival>,
+        cause: RetryCause,
+    },
+    LeaseLost,
+    /// The store cannot go on, so neither can the worker.
+    Broken(String),
+}
+
+pub(crate) enum RetryCause {
+    Store(String),
+    /// The code could not be prepared: counts towards giving up.
+    Code(String),
+}
+
+pub(crate) struct Committed {
+    /// Absent when the execution is over.
+    pub(crate) live: Option<Live>,
+    /// Whether the inbox holds more that can be taken at once.
+    pub(crate) more: bool,
+    /// Whether timers may have been passed over while the instance was suspended.
+    pub(crate) resumed: bool,
+    pub(crate) revision: Option<RevisionId>,
+    pub(crate) tasks: Vec<NewTask>,
+    pub(crate) timers: Vec<NewTimer>,
+    pub(crate) canceled_timers: Vec<(ExecutionId, u32)>,
+}
+
+pub(crate) async fn run(shared: &Shared, job: Job) -> Finished {
+    let (key, lease) = (job.key.clone(), job.lease);
+    let retry_with = job.arrivals.clone();
+    match try_run(shared, job).await {
+        Ok(finished) => finished,
+        Err(StoreError::LeaseLost) => Finished::LeaseLost,
+        Err(error @ StoreError::Broken { .. }) => Finished::Broken(error.to_string()),
+        Err(error) => {
+            tracing::warn!(instance = %key, shard = lease.shard.index(), %error, "turn not committed");
+            Finished::Retry {
+                arrivals: retry_with,
+                cause: RetryCause::Store(error.to_string()),
+            }
+        }
+    }
+}
+
+async fn try_run(shared: &Shared, mut job: Job) -> Result<Finished, StoreError> {
+    let mut inbox = Vec::new();
+    let mut live = match job.live.take() {
+        Some(live) => {
+            if job.read_inbox {
+                inbox = shared.store.inbox(&job.key).await?;
+            }
+            live
+        }
+        None => {
+            let Some(loaded) = shared.store.load(&job.key).await? else {
+                persist(shared, job.lease, &job.key, &job.arrivals).await?;
+                return Ok(Finished::Gone);
+            };
+            inbox.clone_from(&loaded.inbox);
+            match open(shared, &job.key, job.give_up.take(), loaded).await {
+                Ok(live) => live,
+                Err(cause) => {
+                    let arrivals = job.arrivals;
+                    return Ok(Finished::Retry { arrivals, cause });
+                }
+            }
+        }
+    };
+    let (current, foreign): (Vec<_>, Vec<_>) = std::mem::take(&mut job.arrivals)
+        .into_iter()
+        .partition(|arrival| arrival.execution() == live.id);
+    persist(shared, job.lease, &job.key, &foreign).await?;
+    let arrivals = current.clone();
+    let batch = Batch::new(live.suspended, inbox, current);
+    persist(shared, job.lease, &job.key, &batch.held).await?;
+    if batch.messages.is_empty() {
+        return Ok(Finished::Idle { live: Some(live) });
+    }
+    let was_suspended = live.suspended;
+    let ran = live
+        .execution
+        .turn(batch.messages, shared.clock.now())
+        .await;
+    let turn = match ran {
+        Ok(turn) => turn,
+        Err(cause) => {
+            let cause = RetryCause::Code(cause);
+            return Ok(Finished::Retry { arrivals, cause });
+        }
+    };
+    let after = turn.after.clone();
+    let committed = committed(&live, &turn);
+    let commit = TurnCommit {
+        key: job.key,
+        execution: live.id,
+        turn_number: live.turn_number,
+        consumed: batch.consumed,
+        turn,
+        revision: live.revision,
+        now: shared.clock.now(),
+    };
+    shared.store.commit_turn(job.lease, commit).await?;
+    Stats::count(&shared.stats.turns);
+    live.turn_number += 1;
+    live.suspended = matches!(after, After::Suspended);
+    let (live, more) = match after {
+        After::Waiting | After::Suspended => (Some(live), batch.more),
+        After::Ended(_) => (None, false),
+        After::ContinuedAsNew { .. } => (None, true),
+    };
+    let resumed = was_suspended && live.as_ref().is_some_and(|live| !live.suspended);
+    Ok(Finished::Committed(Committed {
+        live,
+        more,
+        resumed,
+        ..committed
+    }))
+}
+
+/// What the turn takes, and what it has to leave.
+struct Batch {
+    messages: Vec<Message>,
+    consumed: Consumed,
+    /// Arrivals that a suspended instance does not take.
+    held: Vec<Arrival>,
+    /// Whether something is left in the inbox that the next turn can take.
+    more: bool,
+}
+
+impl Batch {
+    fn new(suspended: bool, inbox: Vec<(MessageSeq, Message)>, arrivals: Vec<Arrival>) -> Self {
+        let arrived: Vec<Message> = arrivals.iter().map(Arrival::to_message).collect();
+        let all = inbox.iter().map(|(_, message)| message).chain(&arrived);
+        let mask = split_at_suspension(suspended, all);
+        let (inbox_mask, arrival_mask) = mask.split_at(inbox.len());
+        let mut batch = Self {
+            messages: Vec::with_capacity(mask.len()),
+            consumed: Consumed::default(),
+            held: Vec::new(),
+            more: inbox_mask.contains(&false),
+        };
+        for ((seq, message), taken) in inbox.into_iter().zip(inbox_mask) {
+            if *taken {
+                batch.consumed.messages.push(seq);
+                batch.messages.push(message);
+            }
+        }
+        for ((arrival, message), taken) in arrivals.into_iter().zip(arrived).zip(arrival_mask) {
+            if !*taken {
+                batch.more |= matches!(arrival, Arrival::Task { .. });
+                batch.held.push(arrival);
+                continue;
+            }
+            match arrival {
+                Arrival::Task { task, .. } => batch.consumed.tasks.push(task),
+                Arrival::Timer { timer, .. } => batch.consumed.timers.push(timer),
+            }
+            batch.messages.push(message);
+        }
+        batch
+    }
+}
+
+/// Puts results that no turn takes now where they are found again. Timers that are passed over stay
+/// in the store and are read again when the instance resumes.
+async fn persist(
+    shared: &Shared,
+    lease: Lease,
+    key: &InstanceKey,
+    arrivals: &[Arrival],
+) -> Result<(), StoreError> {
+    for arrival in arrivals {
+        match arrival.clone() {
+            Arrival::Task {
+                execution,
+                task,
+                result,
+            } => {
+                let (store, now) = (&shared.store, shared.clock.now());
+                store
+                    .finish_task(lease, key, execution, task, result, now)
+                    .await?;
+            }
+            Arrival::Timer { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+async fn open(
+    shared: &Shared,
+    key: &InstanceKey,
+    give_up: Option<Failure>,
+    loaded: Loaded,
+) -> Result<Live, RetryCause> {
+    let Loaded {
+        instance, history, ..
+    } = loaded;
+    Stats::count(&shared.stats.replays);
+    let replay = |history| Replay::new(key.id.clone(), history, shared.config.limits);
+    let failed = |failure: Failure, history: Vec<Event>| Live {
+        execution: Box::new(CannotRun {
+            replay: replay(history),
+            failure,
+        }),
+        id: instance.execution,
+        turn_number: instance.turns,
+        revision: instance.revision,
+        suspended: false,
+    };
+    if let Some(failure) = give_up {
+        return Ok(failed(failure, history));
+    }
+    // Kept for the case that the code cannot be run; shares the payloads.
+    let spare = history.clone();
+    let replay = replay(history);
+    let suspended = replay.is_suspended();
+    let opened = shared
+        .runner
+        .open(Open {
+            key: key.clone(),
+            name: instance.name.clone(),
+            revision: instance.revision,
+            replay,
+        })
+        .await;
+    match opened {
+        Ok(opened) => Ok(Live {
+            execution: opened.execution,
+            id: instance.execution,
+            turn_number: instance.turns,
+            revision: opened.revision,
+            suspended,
+        }),
+        Err(OpenError::Permanent(failure)) => Ok(failed(failure, spare)),
+        Err(OpenError::Transient(cause)) => Err(RetryCause::Code(cause)),
+    }
+}
+
+/// Stands for code that is not to be had: its one turn fails the instance.
+struct CannotRun {
+    replay: Replay,
+    failure: Failure,
+}
+
+#[async_trait::async_trait]
+impl Execution for CannotRun {
+    async fn turn(
+        &mut self,
+        messages: Vec<Message>,
+        now: weft_orchestration::Timestamp,
+    ) -> Result<Turn, String> {
+        match self.replay.deliver(messages, now) {
+            weft_orchestration::Next::Run => self.replay.fail(self.failure.clone()),
+            weft_orchestration::Next::Stop => {}
+        }
+        Ok(self.replay.take_turn())
+    }
+}
+
+/// What the loop learns of a turn once it is committed.
+fn committed(live: &Live, turn: &Turn) -> Committed {
+    let canceled: BTreeSet<u32> = turn.canceled_timers.iter().copied().collect();
+    Committed {
+        live: None,
+        more: false,
+        resumed: false,
+        revision: live.revision,
+        tasks: turn.tasks.clone(),
+        timers: turn.timers.clone(),
+        canceled_timers: canceled.into_iter().map(|id| (live.id, id)).collect(),
+    }
+}
