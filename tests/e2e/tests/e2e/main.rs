@@ -1,6 +1,11 @@
 //! The platform as its users meet it: the real binary, real components, nothing but its public
 //! interfaces.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "every function here is a test or serves one"
+)]
+
 mod cli;
 mod control;
 mod durable_api;
