@@ -1,1 +1,20 @@
-//! Empty.
+//! Seeded simulation of the worker over the store in memory.
+//!
+//! A seed decides everything: the programs, when nodes crash, which store calls fail or hang, how
+//! news is delayed, doubled and reordered, when the clock jumps. The run is single-threaded over
+//! simulated time, so a failing seed fails again. What is checked: every acknowledged instance ends
+//! with the result that the program has without faults, no step that is recorded as complete runs
+//! again, and nothing is left behind in the store.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a simulation is a test: what does not hold fails it"
+)]
+
+pub mod faults;
+pub mod program;
+pub mod runner;
+pub mod world;
+
+pub use faults::{Fault, Plant};
+pub use world::{Failed, simulate};

@@ -383,7 +383,7 @@ impl Replay {
 
 fn describe(ending: &Ending) -> String {
     match ending {
-        Ending::Terminated { .. } => "to be terminated".to_owned(),
+        Ending::Terminated { .. } => "termination".to_owned(),
         Ending::Returned(Ok(_)) => "completion".to_owned(),
         Ending::Returned(Err(failure)) | Ending::Broken(failure) => {
             format!("failure ({})", failure.message)

@@ -101,7 +101,7 @@ impl TurnQueue {
                 if let Some(event) = segment.received.pop_front() {
                     return Ok(Some((event, segment.now)));
                 }
-                segment.check_done("to wait")?;
+                segment.check_done("a wait")?;
             }
             self.current = self.recorded.pop_front();
             match (&self.current, &self.live) {
@@ -141,7 +141,7 @@ impl TurnQueue {
 
     /// That the code has used up the recorded turns. `ending` says what it did instead.
     pub(super) fn check_all_replayed(&self, ending: Option<String>) -> Result<(), Error> {
-        let asks = ending.unwrap_or_else(|| "to wait".to_owned());
+        let asks = ending.unwrap_or_else(|| "a wait".to_owned());
         if let Some(segment) = &self.current {
             segment.check_done(&asks)?;
         }

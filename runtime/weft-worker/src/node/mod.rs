@@ -292,6 +292,14 @@ impl Loop {
         self.leases.get(&Shard::of(key)).copied()
     }
 
+    /// Whether the leases can be relied on. After they have run out, for instance because the
+    /// process was stopped for a while, nothing new starts until they are renewed: another node
+    /// may have finished meanwhile what waits here.
+    fn leases_hold(&self) -> bool {
+        let now = self.shared.clock.now();
+        self.leases.values().all(|lease| lease.until > now)
+    }
+
     fn broken(&mut self, reason: String) {
         tracing::error!(%reason, "the store failed, the worker stops");
         self.broken = Some(reason);

@@ -74,6 +74,10 @@ impl Loop {
         if self.draining {
             return;
         }
+        if !self.leases_hold() {
+            self.renew_at = self.renew_at.min(Instant::now() + PAUSE_FIRST);
+            return;
+        }
         while self.turns_running < self.shared.config.turns_max {
             let Some(key) = self.queue.pop_front() else {
                 break;

@@ -1,0 +1,408 @@
+//! The store as one node of a cluster sees it on a bad day.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+use weft_id::{AppId, ExecutionId, InstanceKey, Tenant};
+use weft_orchestration::{Event, Failure, Message, Payload, Timestamp};
+use weft_store::MemoryStore;
+use weft_store::{
+    Apps, Digest, Error, Filter, Instance, Instances, KeyId, KeyRecord, KeyValue, Keys, Lease,
+    Loaded, MessageSeq, NewInstance, NewRevision, NodeId, Page, PageRequest, PendingTask,
+    PendingTimer, Purged, Recorded, Revision, RevisionId, Shard, TaskSeq, TurnCommit, Wakeup, Work,
+};
+
+/// What goes wrong, in thousandths of all calls.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fault {
+    /// The call fails without effect.
+    pub refused: u32,
+    /// The call takes effect and is reported as failed.
+    pub unknown: u32,
+    /// The node stands still for longer than a lease lasts: this call and all that follow hang,
+    /// and take effect then.
+    pub frozen: u32,
+    /// News of an inbox arrives twice.
+    pub doubled: u32,
+}
+
+/// A bug put in on purpose, to see that the simulation finds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plant {
+    /// Commits pass whoever owns the shard.
+    NoFencing,
+    /// A start is acknowledged and then forgotten.
+    LostStart,
+    /// Activities are enqueued after the turn's transaction, and not at all when that is cut off.
+    OutboxOutsideTransaction,
+    /// A finished activity stays in the queue.
+    TaskNotRemoved,
+    /// Orchestrators whose decisions depend on chance.
+    DrawsLots,
+    /// An event is taken out of the inbox without being recorded.
+    LostEvent,
+}
+
+/// What the nodes of a cluster share beside the store, for planted bugs.
+pub type Owners = Arc<Mutex<BTreeMap<Shard, Lease>>>;
+
+pub struct FaultyStore {
+    inner: Arc<MemoryStore>,
+    rng: Mutex<StdRng>,
+    fault: Fault,
+    plant: Option<Plant>,
+    owners: Owners,
+    /// Longer than a lease lasts.
+    freeze: Duration,
+    frozen_until: Mutex<Instant>,
+    wakeups: broadcast::Sender<Wakeup>,
+}
+
+impl FaultyStore {
+    /// Starts a task that passes on news, until the store is dropped.
+    #[must_use]
+    pub fn new(
+        inner: Arc<MemoryStore>,
+        seed: u64,
+        fault: Fault,
+        plant: Option<Plant>,
+        owners: Owners,
+        freeze: Duration,
+    ) -> Arc<Self> {
+        let store = Arc::new(Self {
+            rng: Mutex::new(StdRng::seed_from_u64(seed)),
+            fault,
+            plant,
+            owners,
+            freeze,
+            frozen_until: Mutex::new(Instant::now()),
+            wakeups: broadcast::Sender::new(64),
+            inner,
+        });
+        let mut news = store.inner.wakeups();
+        let weak = Arc::downgrade(&store);
+        tokio::spawn(async move {
+            while let Ok(wakeup) = news.recv().await {
+                let Some(store) = weak.upgrade() else { return };
+                let times = if store.happens(store.fault.doubled) {
+                    2
+                } else {
+                    1
+                };
+                for _ in 0..times {
+                    // Each copy takes its own time, so that news overtakes news.
+                    let (sender, wakeup) = (store.wakeups.clone(), wakeup.clone());
+                    let delay = Duration::from_millis(store.draw(20));
+                    tokio::spawn(async move {
+                        tokio::time::sleep(delay).await;
+                        let _ = sender.send(wakeup);
+                    });
+                }
+            }
+        });
+        store
+    }
+
+    fn draw(&self, below: u64) -> u64 {
+        self.rng.lock().unwrap().random_range(0..below)
+    }
+
+    fn happens(&self, thousandths: u32) -> bool {
+        self.draw(1_000) < u64::from(thousandths)
+    }
+
+    /// Runs a call with whatever goes wrong with it.
+    async fn call<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let failed = || Error::Unavailable {
+            reason: "simulated".to_owned(),
+        };
+        tokio::time::sleep(Duration::from_millis(self.draw(4))).await;
+        if self.happens(self.fault.refused) {
+            return Err(failed());
+        }
+        if self.happens(self.fault.frozen) {
+            *self.frozen_until.lock().unwrap() = Instant::now() + self.freeze;
+        }
+        let frozen_until = *self.frozen_until.lock().unwrap();
+        tokio::time::sleep_until(frozen_until).await;
+        let result = call.await;
+        if self.happens(self.fault.unknown) {
+            return Err(failed());
+        }
+        result
+    }
+
+    /// The commit as a store without fencing would take it.
+    async fn unfenced(&self, lease: &mut Lease, commit: &mut TurnCommit) {
+        if let Some(owner) = self.owners.lock().unwrap().get(&lease.shard) {
+            *lease = *owner;
+        }
+        if let Ok(Some(instance)) = self.inner.instance(&commit.key).await {
+            commit.turn_number = instance.turns;
+            commit.execution = instance.execution;
+        }
+    }
+}
+
+#[async_trait]
+impl Work for FaultyStore {
+    async fn lease_shards(
+        &self,
+        node: NodeId,
+        most: u16,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Lease>, Error> {
+        let leases = self
+            .call(self.inner.lease_shards(node, most, now, until))
+            .await?;
+        let mut owners = self.owners.lock().unwrap();
+        owners.extend(leases.iter().map(|lease| (lease.shard, *lease)));
+        Ok(leases)
+    }
+
+    async fn release_shards(&self, node: NodeId, leases: &[Lease]) -> Result<(), Error> {
+        self.call(self.inner.release_shards(node, leases)).await
+    }
+
+    fn wakeups(&self) -> broadcast::Receiver<Wakeup> {
+        self.wakeups.subscribe()
+    }
+
+    async fn ready(
+        &self,
+        shard: Shard,
+        after: Option<&InstanceKey>,
+        limit: u32,
+    ) -> Result<Vec<InstanceKey>, Error> {
+        self.call(self.inner.ready(shard, after, limit)).await
+    }
+
+    async fn pending_tasks(
+        &self,
+        shard: Shard,
+        after: Option<TaskSeq>,
+        limit: u32,
+    ) -> Result<Vec<PendingTask>, Error> {
+        self.call(self.inner.pending_tasks(shard, after, limit))
+            .await
+    }
+
+    async fn pending_timers(&self, shard: Shard, limit: u32) -> Result<Vec<PendingTimer>, Error> {
+        self.call(self.inner.pending_timers(shard, limit)).await
+    }
+
+    async fn load(&self, key: &InstanceKey) -> Result<Option<Loaded>, Error> {
+        self.call(self.inner.load(key)).await
+    }
+
+    async fn inbox(&self, key: &InstanceKey) -> Result<Vec<(MessageSeq, Message)>, Error> {
+        self.call(self.inner.inbox(key)).await
+    }
+
+    async fn commit_turn(&self, mut lease: Lease, mut commit: TurnCommit) -> Result<(), Error> {
+        match self.plant {
+            Some(Plant::OutboxOutsideTransaction) if self.happens(30) => {
+                commit.turn.tasks.clear();
+                self.call(self.inner.commit_turn(lease, commit)).await?;
+                return Err(Error::Unavailable {
+                    reason: "cut off before the activities were enqueued".to_owned(),
+                });
+            }
+            Some(Plant::TaskNotRemoved) => commit.consumed.tasks.clear(),
+            Some(Plant::LostEvent) if self.happens(50) => {
+                let raised = |event: &Event| {
+                    matches!(
+                        event.kind,
+                        weft_orchestration::EventKind::EventRaised { .. }
+                    )
+                };
+                commit.turn.events.retain(|event| !raised(event));
+            }
+            Some(
+                Plant::OutboxOutsideTransaction
+                | Plant::LostStart
+                | Plant::LostEvent
+                | Plant::DrawsLots
+                | Plant::NoFencing,
+            )
+            | None => {}
+        }
+        let commit = async {
+            if self.plant == Some(Plant::NoFencing) {
+                self.unfenced(&mut lease, &mut commit).await;
+            }
+            self.inner.commit_turn(lease, commit).await
+        };
+        self.call(commit).await
+    }
+
+    async fn finish_task(
+        &self,
+        lease: Lease,
+        key: &InstanceKey,
+        execution: ExecutionId,
+        task: u32,
+        result: Result<Payload, Failure>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let finish = self
+            .inner
+            .finish_task(lease, key, execution, task, result, now);
+        self.call(finish).await
+    }
+}
+
+#[async_trait]
+impl Instances for FaultyStore {
+    async fn create(&self, new: NewInstance) -> Result<(), Error> {
+        if self.plant == Some(Plant::LostStart) && self.happens(50) {
+            return Ok(());
+        }
+        self.call(self.inner.create(new)).await
+    }
+
+    async fn send(&self, key: &InstanceKey, message: Message, now: Timestamp) -> Result<(), Error> {
+        self.call(self.inner.send(key, message, now)).await
+    }
+
+    async fn instance(&self, key: &InstanceKey) -> Result<Option<Instance>, Error> {
+        self.call(self.inner.instance(key)).await
+    }
+
+    async fn history(&self, key: &InstanceKey, from: u64, limit: u64) -> Result<Recorded, Error> {
+        self.call(self.inner.history(key, from, limit)).await
+    }
+
+    async fn instances(
+        &self,
+        app: &AppId,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<Page, Error> {
+        self.call(self.inner.instances(app, filter, page)).await
+    }
+
+    async fn purge(&self, key: &InstanceKey) -> Result<(), Error> {
+        self.call(self.inner.purge(key)).await
+    }
+
+    async fn purge_matching(
+        &self,
+        app: &AppId,
+        filter: &Filter,
+        limit: u32,
+    ) -> Result<Purged, Error> {
+        self.call(self.inner.purge_matching(app, filter, limit))
+            .await
+    }
+}
+
+// A worker uses none of what follows; it is passed on so that the node's store is a whole one.
+
+#[async_trait]
+impl Apps for FaultyStore {
+    async fn put_component(&self, digest: &Digest, wasm: &[u8]) -> Result<(), Error> {
+        self.inner.put_component(digest, wasm).await
+    }
+
+    async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, Error> {
+        self.inner.component(digest).await
+    }
+
+    async fn append_revision(&self, app: &AppId, new: NewRevision) -> Result<RevisionId, Error> {
+        self.inner.append_revision(app, new).await
+    }
+
+    async fn activate_revision(&self, app: &AppId, id: RevisionId) -> Result<(), Error> {
+        self.inner.activate_revision(app, id).await
+    }
+
+    async fn active_revision(&self, app: &AppId) -> Result<Option<Revision>, Error> {
+        self.inner.active_revision(app).await
+    }
+
+    async fn revision(&self, app: &AppId, id: RevisionId) -> Result<Option<Revision>, Error> {
+        self.inner.revision(app, id).await
+    }
+
+    async fn revisions(&self, app: &AppId) -> Result<Vec<Revision>, Error> {
+        self.inner.revisions(app).await
+    }
+
+    async fn apps(&self, tenant: &Tenant) -> Result<Vec<AppId>, Error> {
+        self.inner.apps(tenant).await
+    }
+
+    async fn delete_app(&self, app: &AppId) -> Result<(), Error> {
+        self.inner.delete_app(app).await
+    }
+}
+
+#[async_trait]
+impl Keys for FaultyStore {
+    async fn put_key(&self, key: KeyRecord) -> Result<(), Error> {
+        self.inner.put_key(key).await
+    }
+
+    async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, Error> {
+        self.inner.key(id).await
+    }
+
+    async fn keys(&self, tenant: Option<&Tenant>) -> Result<Vec<KeyRecord>, Error> {
+        self.inner.keys(tenant).await
+    }
+
+    async fn delete_key(&self, id: &KeyId) -> Result<(), Error> {
+        self.inner.delete_key(id).await
+    }
+
+    async fn put_tenant(&self, tenant: &Tenant, now: Timestamp) -> Result<(), Error> {
+        self.inner.put_tenant(tenant, now).await
+    }
+
+    async fn tenants(&self) -> Result<Vec<Tenant>, Error> {
+        self.inner.tenants().await
+    }
+}
+
+#[async_trait]
+impl KeyValue for FaultyStore {
+    async fn kv_get(&self, app: &AppId, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.inner.kv_get(app, bucket, key).await
+    }
+
+    async fn kv_set(&self, app: &AppId, bucket: &str, key: &str, v: &[u8]) -> Result<(), Error> {
+        self.inner.kv_set(app, bucket, key, v).await
+    }
+
+    async fn kv_delete(&self, app: &AppId, bucket: &str, key: &str) -> Result<(), Error> {
+        self.inner.kv_delete(app, bucket, key).await
+    }
+
+    async fn kv_increment(
+        &self,
+        app: &AppId,
+        bucket: &str,
+        key: &str,
+        delta: i64,
+    ) -> Result<i64, Error> {
+        self.inner.kv_increment(app, bucket, key, delta).await
+    }
+
+    async fn kv_keys(
+        &self,
+        app: &AppId,
+        bucket: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<String>, Error> {
+        self.inner.kv_keys(app, bucket, after, limit).await
+    }
+}

@@ -1,0 +1,276 @@
+//! Runs programs as orchestrators, straight against the replay, and their activities.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use weft_id::{ExecutionId, InstanceKey};
+use weft_orchestration::{
+    Event, EventKind, Failure, Message, Next, Payload, Replay, RetryPolicy, TaskHandle, Timestamp,
+    Turn,
+};
+use weft_store::MemoryStore;
+use weft_store::{Instances, RevisionId};
+use weft_worker::{ActivityCall, Execution, Open, OpenError, Opened, Runner};
+
+use crate::program::{FAILED, Program, Step, TIMED_OUT, fold, worked};
+
+/// Serves every node of a simulated cluster, and watches what they run.
+pub struct SimRunner {
+    pub store: Arc<MemoryStore>,
+    pub rng: Mutex<StdRng>,
+    /// How often each attempt at an activity was started.
+    pub started: Mutex<BTreeMap<(InstanceKey, ExecutionId, u32, u32), u32>>,
+    /// What must not have happened.
+    pub violations: Mutex<Vec<String>>,
+    /// A planted bug: orchestrators that draw lots.
+    pub draws_lots: bool,
+}
+
+impl SimRunner {
+    #[must_use]
+    pub fn new(store: Arc<MemoryStore>, seed: u64, draws_lots: bool) -> Self {
+        Self {
+            store,
+            rng: Mutex::new(StdRng::seed_from_u64(seed)),
+            started: Mutex::default(),
+            violations: Mutex::default(),
+            draws_lots,
+        }
+    }
+
+    fn lot(&self) -> u64 {
+        self.rng.lock().unwrap().random_range(0..1_000)
+    }
+
+    /// A step that is recorded as complete must not run again.
+    async fn check_not_complete(&self, call: &ActivityCall) {
+        let recorded = self.store.history(&call.key, 0, u64::MAX).await.unwrap();
+        let same_execution = recorded.events.iter().any(|event| {
+            matches!(&event.kind, EventKind::ExecutionStarted(start) if start.execution == call.execution)
+        });
+        let complete = same_execution && attempt_is_complete(&recorded.events, call);
+        if complete {
+            let violation = format!(
+                "{}: activity call {} attempt {} ran again after it was recorded as complete",
+                call.key, call.call, call.attempt
+            );
+            self.violations.lock().unwrap().push(violation);
+        }
+    }
+}
+
+fn attempt_is_complete(events: &[Event], call: &ActivityCall) -> bool {
+    let id = events.iter().find_map(|event| match &event.kind {
+        EventKind::TaskScheduled {
+            id,
+            attempt,
+            call: of,
+            ..
+        } if *attempt == call.attempt && *of == call.call => Some(*id),
+        _ => None,
+    });
+    events.iter().any(|event| match &event.kind {
+        EventKind::TaskCompleted { task, .. } | EventKind::TaskFailed { task, .. } => {
+            Some(*task) == id
+        }
+        _ => false,
+    })
+}
+
+#[async_trait]
+impl Runner for SimRunner {
+    async fn open(&self, open: Open) -> Result<Opened, OpenError> {
+        if self.lot() < 10 {
+            return Err(OpenError::Transient("the code is not at hand".to_owned()));
+        }
+        let lots = self.draws_lots.then(|| self.lot());
+        Ok(Opened {
+            execution: Box::new(Running::new(open.replay, lots)),
+            revision: Some(RevisionId(1)),
+        })
+    }
+
+    async fn activity(&self, call: ActivityCall) -> Result<Payload, Failure> {
+        self.check_not_complete(&call).await;
+        *self
+            .started
+            .lock()
+            .unwrap()
+            .entry((call.key.clone(), call.execution, call.call, call.attempt))
+            .or_default() += 1;
+        tokio::time::sleep(Duration::from_millis(self.lot() / 10)).await;
+        let input: u64 = serde_json::from_str(call.input.as_str()).unwrap();
+        let failures = match call.name.split_once('-') {
+            Some(("flaky", failures)) => failures.parse().unwrap(),
+            _ => 0,
+        };
+        if call.name == "broken" {
+            return Err(Failure::permanent("broken", "never works"));
+        }
+        if call.attempt <= failures {
+            return Err(Failure::transient("flaky", "not yet"));
+        }
+        Ok(Payload::from(worked(input).to_string()))
+    }
+}
+
+type Shared = Arc<Mutex<Replay>>;
+
+/// A program between turns: a future that is polled once per turn.
+struct Running {
+    replay: Shared,
+    code: Option<Pin<Box<dyn Future<Output = Result<Payload, Failure>> + Send>>>,
+}
+
+impl Running {
+    fn new(replay: Replay, lots: Option<u64>) -> Self {
+        let replay = Arc::new(Mutex::new(replay));
+        let code = Box::pin(run(Arc::clone(&replay), lots));
+        Self {
+            replay,
+            code: Some(code),
+        }
+    }
+}
+
+#[async_trait]
+impl Execution for Running {
+    async fn turn(&mut self, messages: Vec<Message>, now: Timestamp) -> Result<Turn, String> {
+        let next = self.replay.lock().unwrap().deliver(messages, now);
+        if let (Next::Run, Some(code)) = (next, &mut self.code) {
+            let poll = code.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            if let Poll::Ready(result) = poll {
+                self.code = None;
+                self.replay.lock().unwrap().finish(result);
+            }
+        }
+        Ok(self.replay.lock().unwrap().take_turn())
+    }
+}
+
+/// Waits for the first of some tasks, or stays pending until the next turn.
+struct WaitAny(Shared, Vec<TaskHandle>);
+
+impl Future for WaitAny {
+    type Output = usize;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<usize> {
+        // An error fails the instance when the turn is taken; the code goes no further.
+        match self.0.lock().unwrap().wait_any(&self.1) {
+            Ok(Some(position)) => Poll::Ready(position),
+            Ok(None) | Err(_) => Poll::Pending,
+        }
+    }
+}
+
+async fn wait(replay: &Shared, task: TaskHandle) -> Result<Payload, Failure> {
+    WaitAny(Arc::clone(replay), vec![task]).await;
+    let result = replay.lock().unwrap().result(task);
+    result.unwrap().expect("the task is done")
+}
+
+/// What the replay answers, or forever pending where it refuses: the turn then fails the instance.
+async fn ask<T, E>(replay: &Shared, ask: impl FnOnce(&mut Replay) -> Result<T, E>) -> T {
+    let answer = ask(&mut replay.lock().unwrap());
+    match answer {
+        Ok(answer) => answer,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+async fn run(replay: Shared, lots: Option<u64>) -> Result<Payload, Failure> {
+    let start = replay.lock().unwrap().begin();
+    let mut program: Program = serde_json::from_str(start.unwrap().input.as_str()).unwrap();
+    let mut sum = program.carried;
+    if lots.is_some_and(|lot| lot < 500) {
+        let task = ask(&replay, |r| r.create_timer(1)).await;
+        let _ = wait(&replay, task).await;
+    }
+    for step in program.steps.clone() {
+        sum = run_step(&replay, step, sum).await;
+    }
+    if program.rounds > 1 {
+        program.rounds -= 1;
+        program.carried = sum;
+        let input = Payload::from(serde_json::to_string(&program).unwrap());
+        ask(&replay, |r| r.continue_as_new(input, true)).await;
+    }
+    Ok(Payload::from(sum.to_string()))
+}
+
+async fn run_step(replay: &Shared, step: Step, sum: u64) -> u64 {
+    let text = |input: u64| Payload::from(input.to_string());
+    let number = |result: Result<Payload, Failure>| match result {
+        Ok(output) => serde_json::from_str(output.as_str()).unwrap(),
+        Err(failure) if failure.kind == "broken" => FAILED,
+        Err(failure) => panic!("a step failed that should not: {failure:?}"),
+    };
+    match step {
+        Step::Activity { input } => {
+            let task = ask(replay, |r| r.call_activity("work", text(input), None)).await;
+            fold(sum, number(wait(replay, task).await))
+        }
+        Step::Flaky { input, failures } => {
+            let policy = RetryPolicy {
+                max_attempts: failures + 1,
+                first_interval_ms: 300,
+                coefficient: 2.0,
+                max_interval_ms: None,
+                total_timeout_ms: None,
+                non_retryable_kinds: Vec::new(),
+            };
+            let name = format!("flaky-{failures}");
+            let task = ask(replay, |r| {
+                r.call_activity(&name, text(input), Some(policy))
+            })
+            .await;
+            fold(sum, number(wait(replay, task).await))
+        }
+        Step::Broken { input } => {
+            let task = ask(replay, |r| r.call_activity("broken", text(input), None)).await;
+            fold(sum, number(wait(replay, task).await))
+        }
+        Step::FanOut { inputs } => {
+            let mut tasks = Vec::new();
+            for input in inputs {
+                tasks.push(ask(replay, |r| r.call_activity("work", text(input), None)).await);
+            }
+            let mut sum = sum;
+            for task in tasks {
+                sum = fold(sum, number(wait(replay, task).await));
+            }
+            sum
+        }
+        Step::Timer { ms } => {
+            let task = ask(replay, |r| r.create_timer(ms)).await;
+            let fired = wait(replay, task).await;
+            fold(sum, u64::from(fired.is_err()))
+        }
+        Step::Event { name, .. } => {
+            let task = ask(replay, |r| r.wait_for_event(&name)).await;
+            fold(sum, number(wait(replay, task).await))
+        }
+        Step::Deadline { ms } => {
+            let event = ask(replay, |r| r.wait_for_event("never")).await;
+            let timer = ask(replay, |r| r.create_timer(ms)).await;
+            let first = WaitAny(Arc::clone(replay), vec![event, timer]).await;
+            replay.lock().unwrap().cancel(event);
+            fold(sum, if first == 1 { TIMED_OUT } else { 0 })
+        }
+        Step::Child(program) => {
+            let input = Payload::from(serde_json::to_string(&program).unwrap());
+            let task = ask(replay, |r| {
+                r.call_sub_orchestration("program", input, None, None)
+            });
+            let task = task.await;
+            fold(sum, number(wait(replay, task).await))
+        }
+    }
+}

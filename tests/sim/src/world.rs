@@ -1,0 +1,307 @@
+//! One simulated run: nodes, clients, faults, and the checks in the end.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::time::Instant;
+use weft_id::{AppId, ExecutionId, InstanceKey};
+use weft_orchestration::{Message, Outcome, Payload, Start, Timestamp};
+use weft_store::MemoryStore;
+use weft_store::{Error, IdReuse, Instances, NewInstance, NodeId, SHARDS, Shard, Work};
+use weft_worker::{Clock, Config, Worker};
+
+use crate::faults::{Fault, FaultyStore, Owners, Plant};
+use crate::program::Program;
+use crate::runner::SimRunner;
+
+const LEASE_TTL: Duration = Duration::from_secs(3);
+/// Simulated time after which an instance that is still open counts as lost.
+const PATIENCE: Duration = Duration::from_secs(1_200);
+
+/// Why a run is wrong.
+#[derive(Debug)]
+pub struct Failed {
+    pub seed: u64,
+    pub what: String,
+}
+
+/// Simulated time plus jumps.
+struct SimClock {
+    started: Instant,
+    jumped_ms: AtomicU64,
+}
+
+impl Clock for SimClock {
+    fn now(&self) -> Timestamp {
+        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Timestamp::from_millis(1_700_000_000_000 + elapsed + self.jumped_ms.load(Ordering::Relaxed))
+    }
+}
+
+struct World {
+    rng: StdRng,
+    inner: Arc<MemoryStore>,
+    runner: Arc<SimRunner>,
+    clock: Arc<SimClock>,
+    owners: Owners,
+    fault: Fault,
+    plant: Option<Plant>,
+    nodes_started: u128,
+}
+
+/// Runs one seed.
+///
+/// # Errors
+/// What went wrong, with the seed that shows it again.
+///
+/// # Panics
+/// When no runtime can be made.
+pub fn simulate(seed: u64, plant: Option<Plant>) -> Result<(), Failed> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O needs nothing of the system");
+    let ran = runtime.block_on(async { World::new(seed, plant).run().await });
+    ran.map_err(|what| Failed { seed, what })
+}
+
+impl World {
+    fn new(seed: u64, plant: Option<Plant>) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let inner = Arc::new(MemoryStore::new());
+        let lots = plant == Some(Plant::DrawsLots);
+        // Some runs have calm nodes, so that slow paths do not hide the fast one.
+        let fault = if rng.random_bool(0.25) {
+            Fault::default()
+        } else {
+            Fault {
+                refused: rng.random_range(0..60),
+                unknown: rng.random_range(0..40),
+                frozen: rng.random_range(0..10),
+                doubled: 100,
+            }
+        };
+        Self {
+            runner: Arc::new(SimRunner::new(Arc::clone(&inner), rng.random(), lots)),
+            clock: Arc::new(SimClock {
+                started: Instant::now(),
+                jumped_ms: AtomicU64::new(0),
+            }),
+            owners: Arc::new(Mutex::default()),
+            rng,
+            inner,
+            fault,
+            plant,
+            nodes_started: 0,
+        }
+    }
+
+    fn start_node(&mut self) -> Worker {
+        self.nodes_started += 1;
+        let store = FaultyStore::new(
+            Arc::clone(&self.inner),
+            self.rng.random(),
+            self.fault,
+            self.plant,
+            Arc::clone(&self.owners),
+            LEASE_TTL * 2,
+        );
+        let config = Config {
+            shards_max: self.rng.random_range(SHARDS / 2..=SHARDS),
+            lease_ttl: LEASE_TTL,
+            turns_max: self.rng.random_range(1..20),
+            activities_max: self.rng.random_range(1..20),
+            activities_queued_max: self.rng.random_range(1..40),
+            parked_max: self.rng.random_range(0..8),
+            timers_loaded_max: self.rng.random_range(1..6),
+            // Chance refuses often here: giving up would be a failure of the run.
+            failures_max: 1_000,
+            ..Config::default()
+        };
+        Worker::start(
+            NodeId(self.nodes_started),
+            config,
+            store,
+            Arc::clone(&self.runner) as _,
+            Arc::clone(&self.clock) as _,
+        )
+    }
+
+    async fn run(mut self) -> Result<(), String> {
+        let mut nodes = vec![self.start_node(), self.start_node()];
+        let mut names = 0;
+        let count = self.rng.random_range(1..8);
+        let programs: Vec<(InstanceKey, Program)> = (0..count)
+            .map(|index| {
+                let id = format!("instance-{index}").parse().expect("a valid id");
+                let key = InstanceKey::new(AppId::default(), id);
+                (key, Program::random(&mut self.rng, 1, &mut names))
+            })
+            .collect();
+        let clients: Vec<_> = programs
+            .iter()
+            .map(|(key, program)| tokio::spawn(self.client(key.clone(), program.clone())))
+            .collect();
+        let deadline = Instant::now() + PATIENCE;
+        let mut calm_at = Instant::now() + Duration::from_secs(90);
+        loop {
+            let pause = self.rng.random_range(50..3_000);
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            if Instant::now() < calm_at {
+                self.trouble(&mut nodes);
+            } else {
+                // A cluster that is never left in peace need not finish.
+                calm_at = deadline;
+                self.fault = Fault::default();
+                nodes = vec![self.start_node()];
+            }
+            if clients.iter().all(tokio::task::JoinHandle::is_finished)
+                && self.all_ended(&programs).await
+            {
+                break;
+            }
+            if Instant::now() > deadline {
+                return Err(self.stuck(&programs).await);
+            }
+        }
+        // What was in flight when the last instance ended is cleaned up by whoever runs.
+        nodes.push(self.start_node());
+        tokio::time::sleep(LEASE_TTL * 20).await;
+        drop(nodes);
+        self.check(&programs).await
+    }
+
+    /// Crashes, new nodes, a jump of the clock, or nothing.
+    fn trouble(&mut self, nodes: &mut Vec<Worker>) {
+        match self.rng.random_range(0..10) {
+            0 | 1 => {
+                let index = self.rng.random_range(0..nodes.len());
+                drop(nodes.swap_remove(index));
+                nodes.push(self.start_node());
+            }
+            2 => {
+                nodes.clear();
+                nodes.push(self.start_node());
+            }
+            3 if nodes.len() < 4 => nodes.push(self.start_node()),
+            4 => {
+                let jump = self.rng.random_range(0..10_000);
+                self.clock.jumped_ms.fetch_add(jump, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
+
+    /// Starts an instance, raises its events, and suspends and resumes it now and then.
+    fn client(
+        &mut self,
+        key: InstanceKey,
+        program: Program,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let seed: u64 = self.rng.random();
+        let clock = Arc::clone(&self.clock);
+        let store = FaultyStore::new(
+            Arc::clone(&self.inner),
+            seed,
+            Fault {
+                frozen: 0,
+                // A send that is repeated because its outcome is unknown may arrive twice.
+                unknown: 0,
+                ..self.fault
+            },
+            self.plant,
+            Arc::clone(&self.owners),
+            LEASE_TTL,
+        );
+        async move {
+            let mut rng = StdRng::seed_from_u64(seed);
+            let start = Start {
+                execution: ExecutionId::from_u128(rng.random()),
+                name: "program".to_owned(),
+                input: Payload::from(serde_json::to_string(&program).expect("plain data")),
+                parent: None,
+                trace_parent: None,
+            };
+            loop {
+                let new = NewInstance {
+                    key: key.clone(),
+                    start: start.clone(),
+                    reuse: IdReuse::Never,
+                    now: clock.now(),
+                };
+                match store.create(new).await {
+                    Ok(()) | Err(Error::AlreadyExists { .. }) => break,
+                    Err(_) => {}
+                }
+            }
+            let mut messages = Vec::new();
+            for (name, value) in program.events() {
+                if rng.random_bool(0.4) {
+                    let reason = "to see".to_owned();
+                    messages.push(Message::Suspend {
+                        reason: reason.clone(),
+                    });
+                    messages.push(Message::Resume { reason });
+                }
+                let payload = Payload::from(value.to_string());
+                messages.push(Message::Event { name, payload });
+            }
+            for message in messages {
+                tokio::time::sleep(Duration::from_millis(rng.random_range(0..8_000))).await;
+                while let Err(Error::Unavailable { .. }) =
+                    store.send(&key, message.clone(), clock.now()).await
+                {}
+            }
+        }
+    }
+
+    async fn all_ended(&self, programs: &[(InstanceKey, Program)]) -> bool {
+        for (key, _) in programs {
+            match self.inner.instance(key).await {
+                Ok(Some(instance)) if instance.status.is_terminal() => {}
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    async fn stuck(&self, programs: &[(InstanceKey, Program)]) -> String {
+        let mut open = Vec::new();
+        for (key, _) in programs {
+            match self.inner.instance(key).await {
+                Ok(Some(instance)) if instance.status.is_terminal() => {}
+                other => open.push(format!("{key}: {other:?}")),
+            }
+        }
+        format!("still open after {PATIENCE:?}: {}", open.join("; "))
+    }
+
+    async fn check(&self, programs: &[(InstanceKey, Program)]) -> Result<(), String> {
+        if let Some(violation) = self.runner.violations.lock().expect("no panics").first() {
+            return Err(violation.clone());
+        }
+        for (key, program) in programs {
+            let instance = self.inner.instance(key).await.map_err(|e| e.to_string())?;
+            let outcome = instance.and_then(|instance| instance.outcome);
+            let expected = Outcome::Completed(Payload::from(program.result().to_string()));
+            if outcome.as_ref() != Some(&expected) {
+                return Err(format!("{key}: expected {expected:?}, is {outcome:?}"));
+            }
+        }
+        for shard in Shard::all() {
+            let tasks = self.inner.pending_tasks(shard, None, 10).await;
+            let timers = self.inner.pending_timers(shard, 10).await;
+            let ready = self.inner.ready(shard, None, 10).await;
+            match (tasks, timers, ready) {
+                (Ok(tasks), Ok(timers), Ok(ready))
+                    if tasks.is_empty() && timers.is_empty() && ready.is_empty() => {}
+                left => return Err(format!("left behind in the store: {left:?}")),
+            }
+        }
+        Ok(())
+    }
+}
