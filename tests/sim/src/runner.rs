@@ -122,11 +122,12 @@ impl Runner for SimRunner {
 }
 
 type Shared = Arc<Mutex<Replay>>;
+type Code = Pin<Box<dyn Future<Output = Result<Payload, Failure>> + Send>>;
 
 /// A program between turns: a future that is polled once per turn.
 struct Running {
     replay: Shared,
-    code: Option<Pin<Box<dyn Future<Output = Result<Payload, Failure>> + Send>>>,
+    code: Option<Code>,
 }
 
 impl Running {
