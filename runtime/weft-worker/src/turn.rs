@@ -124,7 +124,12 @@ pub(crate) async fn run(shared: &Shared, job: Job) -> Finished {
     let retry_with = job.arrivals.clone();
     match try_run(shared, job).await {
         Ok(finished) => finished,
-        Err(StoreError::LeaseLost) => Finished::LeaseLost,
+        Err(StoreError::LeaseLost) => match shared.store.load(&key).await {
+            // Removed with its app while the turn ran. That says nothing of the lease, and giving
+            // the shard up would run the activities of everybody else on it a second time.
+            Ok(None) => Finished::Gone,
+            Ok(Some(_)) | Err(_) => Finished::LeaseLost,
+        },
         Err(error @ StoreError::Broken { .. }) => Finished::Broken(error.to_string()),
         Err(error) => {
             tracing::warn!(instance = %key, shard = lease.shard.index(), %error, "turn not committed");

@@ -223,8 +223,8 @@ impl Loop {
                 }
                 wakeup = wakeups.recv() => {
                     self.woken(wakeup).await;
-                    while let Ok(wakeup) = wakeups.try_recv() {
-                        self.woken(Ok(wakeup)).await;
+                    while let Some(wakeup) = waiting(&mut wakeups) {
+                        self.woken(wakeup).await;
                     }
                 }
                 () = tokio::time::sleep_until(until) => {}
@@ -267,7 +267,9 @@ impl Loop {
     fn sleep_until(&self) -> Instant {
         let now = Instant::now();
         let clock_now = self.shared.clock.now();
-        let timer = self.timers.values().filter_map(Timers::next_at).min();
+        // A draining worker fires no timers: those that are due must not keep it awake.
+        let timers = self.timers.values().filter(|_| !self.draining);
+        let timer = timers.filter_map(Timers::next_at).min();
         let timer = timer.map(|at| now + Duration::from_millis(at.millis_since(clock_now)));
         let pause = self.paused.keys().next().copied();
         let quiet = self
@@ -310,5 +312,37 @@ impl Loop {
             .stats
             .leases_lost
             .fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The next piece of news that has come already. That some were missed is news as well: whoever
+/// is not told so never reads what the missed ones stood for.
+fn waiting(
+    wakeups: &mut broadcast::Receiver<Wakeup>,
+) -> Option<Result<Wakeup, broadcast::error::RecvError>> {
+    use broadcast::error::{RecvError, TryRecvError};
+    match wakeups.try_recv() {
+        Ok(wakeup) => Some(Ok(wakeup)),
+        Err(TryRecvError::Empty) => None,
+        Err(TryRecvError::Lagged(missed)) => Some(Err(RecvError::Lagged(missed))),
+        Err(TryRecvError::Closed) => Some(Err(RecvError::Closed)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missed_news_is_told_and_not_taken_for_silence() {
+        let (sender, mut receiver) = broadcast::channel(1);
+        let key = InstanceKey::new(weft_id::AppId::default(), "i".parse().unwrap());
+        for _ in 0..2 {
+            sender.send(Wakeup { key: key.clone() }).unwrap();
+        }
+        let lagged = broadcast::error::RecvError::Lagged(1);
+        assert_eq!(waiting(&mut receiver), Some(Err(lagged)));
+        assert_eq!(waiting(&mut receiver), Some(Ok(Wakeup { key })));
+        assert_eq!(waiting(&mut receiver), None);
     }
 }

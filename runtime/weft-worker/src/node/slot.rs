@@ -18,6 +18,8 @@ pub(super) struct Slot {
     pub(super) epoch: u64,
     /// Failures to run its code, in a row.
     pub(super) failures: u32,
+    /// Turns in a row that were not committed, for whatever reason: the pause grows with them.
+    pub(super) retries: u32,
 }
 
 /// An arrival that is told apart from a second delivery of the same until its turn is over.

@@ -146,7 +146,7 @@ impl Loop {
         }
         match finished {
             Finished::Committed(committed) => {
-                slot.failures = 0;
+                (slot.failures, slot.retries) = (0, 0);
                 self.committed(key, committed);
             }
             Finished::Idle { live } => slot.live = live,
@@ -277,8 +277,9 @@ impl Loop {
         slot.live = None;
         slot.state = State::Paused;
         let pause = PAUSE_FIRST
-            .saturating_mul(1 << slot.failures.min(16))
+            .saturating_mul(1 << slot.retries.min(16))
             .min(PAUSE_MAX);
+        slot.retries += 1;
         tracing::warn!(instance = %key, failures = slot.failures, why, "turn failed, tried again");
         self.paused
             .entry(Instant::now() + pause)
