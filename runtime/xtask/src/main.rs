@@ -1,1 +1,35 @@
-fn main() {}
+//! The project's own tasks: `cargo xtask demo | test | lint | tidy`.
+//!
+//! Owns what a developer or CI does with the whole repository; everything here runs the same on
+//! both.
+
+mod demo;
+mod guests;
+mod lint;
+mod process;
+mod test;
+mod tidy;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own tasks")]
+enum Task {
+    /// Build weft and the samples, run them on a node, kill it in the middle, and show the results
+    Demo(demo::Args),
+    /// Run every test of the host, the SDK and the samples, and build the API documentation
+    Test,
+    /// Check formatting and lints of every workspace, and the house rules
+    Lint,
+    /// Check the house rules: edges between crates, module headers, file sizes
+    Tidy,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Task::parse() {
+        Task::Demo(args) => demo::run(args),
+        Task::Test => test::run(),
+        Task::Lint => lint::run(),
+        Task::Tidy => tidy::run(),
+    }
+}

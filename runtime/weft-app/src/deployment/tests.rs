@@ -1,3 +1,5 @@
+//! Deployments changed step by step, and what is refused.
+
 use serde_json::json;
 
 use super::*;

@@ -1,0 +1,47 @@
+//! The workspaces that are compiled to WebAssembly, and what they need.
+
+use std::process::Command;
+
+use crate::process;
+
+pub(crate) const TARGET: &str = "wasm32-wasip2";
+
+/// A workspace beside the host's.
+pub(crate) struct Guest {
+    pub(crate) folder: &'static str,
+    /// Whether it has tests that run natively.
+    pub(crate) tests: bool,
+}
+
+pub(crate) const GUESTS: [Guest; 5] = [
+    Guest {
+        folder: "guest-sdk/rust",
+        tests: true,
+    },
+    Guest {
+        folder: "samples/rust/hello-http",
+        tests: false,
+    },
+    Guest {
+        folder: "samples/rust/order-fulfilment",
+        tests: true,
+    },
+    Guest {
+        folder: "samples/rust/photo-pipeline",
+        tests: true,
+    },
+    Guest {
+        folder: "tests/guests",
+        tests: false,
+    },
+];
+
+/// Installs the compiler's target for components where it is missing.
+pub(crate) fn ensure_target() -> anyhow::Result<()> {
+    let installed =
+        process::output(Command::new("rustup").args(["target", "list", "--installed"]))?;
+    if !installed.lines().any(|line| line.trim() == TARGET) {
+        process::run(Command::new("rustup").args(["target", "add", TARGET]))?;
+    }
+    Ok(())
+}
