@@ -134,9 +134,22 @@ impl Deployments {
         let mut all = self.active.write().unwrap_or_else(PoisonError::into_inner);
         match &active {
             Some(active) => drop(all.insert(app.clone(), Arc::clone(active))),
-            None => drop(all.remove(app)),
+            None => {
+                all.remove(app);
+                self.forget_revisions(app);
+            }
         }
         Ok(active)
+    }
+
+    /// Revisions are numbered anew when an app that was deleted is deployed again.
+    fn forget_revisions(&self, app: &AppId) {
+        let mut kept = self.kept();
+        let of_app = kept.iter().filter(|((of, _), _)| of == app);
+        let gone: Vec<_> = of_app.map(|(key, _)| key.clone()).collect();
+        for key in gone {
+            kept.pop(&key);
+        }
     }
 
     fn prepare(&self, app: &AppId, revision: &weft_store::Revision) -> Result<Active, Error> {

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use weft_api::auth::{Permission, authenticate};
 use weft_api::{Api, Kind, LogBook, Problem};
-use weft_sandbox::{Sandbox, Services};
+use weft_sandbox::{Pool, Sandbox, Services};
 use weft_store::{MemoryStore, NodeId, Store};
 use weft_store_sqlite::SqliteStore;
 use weft_telemetry::Metrics;
@@ -100,8 +100,10 @@ impl Node {
         let metrics = Arc::new(Metrics::default());
         let logs = Arc::new(LogBook::default());
         let deployments = Arc::new(Deployments::new(Arc::clone(&store), Arc::clone(&metrics)));
+        let sandbox_config = sandbox_config(&config)?;
+        let worker_config = worker_config(sandbox_config.pool);
         let sandbox = Sandbox::new(
-            sandbox_config(&config)?,
+            sandbox_config,
             services(&store, &deployments, &clock, &logs),
         )?;
         let key = operator_key(&config.storage, &*store, &*clock).await?;
@@ -109,7 +111,7 @@ impl Node {
         let (admin_listener, admin) = bind("the control plane", config.admin).await?;
         let worker = Worker::start(
             NodeId(rand::random()),
-            weft_worker::Config::default(),
+            worker_config,
             Arc::clone(&store),
             Arc::new(SandboxRunner {
                 sandbox: sandbox.clone(),
@@ -251,6 +253,22 @@ fn sandbox_config(config: &Config) -> Result<weft_sandbox::Config, NodeError> {
     Ok(sandbox)
 }
 
+/// Orchestrations share the pool with everybody's requests and activities: parked ones and running
+/// turns together take half of it, so that any number of waiting instances leaves room to answer.
+fn worker_config(pool: Pool) -> weft_worker::Config {
+    let share = usize::try_from(pool.instances / 4)
+        .unwrap_or(usize::MAX)
+        .max(1);
+    let defaults = weft_worker::Config::default();
+    weft_worker::Config {
+        parked_max: defaults.parked_max.min(share),
+        turns_max: defaults.turns_max.min(share),
+        // A full pool counts as a failure as well: half an hour of it must end no instance.
+        failures_max: 64,
+        ..defaults
+    }
+}
+
 fn services(
     store: &Arc<dyn Store>,
     deployments: &Arc<Deployments>,
@@ -371,4 +389,18 @@ async fn show_metrics(
     }
     let text = shown.metrics.encode();
     Ok(([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_orchestrations_leave_half_of_the_pool_to_requests_and_activities() {
+        let pool = Pool::default();
+        let worker = worker_config(pool);
+        let taken = worker.parked_max + worker.turns_max;
+        assert!(taken <= pool.instances as usize / 2, "{taken}");
+        assert!(worker.activities_max < pool.instances as usize / 2);
+    }
 }
