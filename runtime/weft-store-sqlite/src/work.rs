@@ -106,7 +106,7 @@ impl Work for SqliteStore {
             let sql = "SELECT a.tenant, a.name AS app_name, i.id, i.execution, t.id AS timer, \
                        t.fire_at FROM timer t JOIN instance i ON i.row = t.instance \
                        JOIN app a ON a.row = i.app \
-                       WHERE t.shard = ?1 ORDER BY t.fire_at LIMIT ?2";
+                       WHERE t.shard = ?1 AND i.status <> 2 ORDER BY t.fire_at LIMIT ?2";
             let mut statement = tx.prepare_cached(sql)?;
             let mut rows = statement.query(params![shard.index(), limit])?;
             let mut timers = Vec::new();

@@ -49,7 +49,8 @@ pub trait Work: Send + Sync {
         limit: u32,
     ) -> Result<Vec<PendingTask>, Error>;
 
-    /// The earliest timers of the shard, by time.
+    /// The earliest timers of the shard, by time, without those of suspended instances, which take
+    /// none: any number of them must not stand in the way of the others.
     async fn pending_timers(&self, shard: Shard, limit: u32) -> Result<Vec<PendingTimer>, Error>;
 
     /// An open instance with its history and inbox; `None` when it is absent or has ended.

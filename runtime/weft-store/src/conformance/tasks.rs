@@ -94,12 +94,18 @@ pub async fn timers_come_earliest_first(store: &(impl Store + ?Sized)) {
     let worker = Worker::new(store).await;
     let shard = Shard::of(&key("a"));
     let same_shard = (0..).map(|n| key(&format!("a{n}")));
-    let keys = same_shard.filter(|k| Shard::of(k) == shard).take(5);
-    for (key, millis) in keys.zip([50, 20, 40, 10, 30]) {
+    let mut keys = same_shard.filter(|k| Shard::of(k) == shard);
+    for (key, millis) in keys.by_ref().zip([50, 20, 40, 10, 30]) {
         worker
             .created_and_begun(&key, 1, |t| t.timers = vec![timer(1, 1, at(millis))])
             .await;
     }
+    let suspended = keys.next().unwrap();
+    let begin = worker.created_and_begun(&suspended, 1, |t| {
+        t.timers = vec![timer(1, 1, at(1))];
+        t.after = After::Suspended;
+    });
+    begin.await;
     let timers = store.pending_timers(shard, 3).await.unwrap();
     let times: Vec<_> = timers.iter().map(|t| t.fire_at).collect();
     assert_eq!(times, [at(10), at(20), at(30)]);

@@ -79,7 +79,11 @@ impl Work for MemoryStore {
 
     async fn pending_timers(&self, shard: Shard, limit: u32) -> Result<Vec<PendingTimer>, Error> {
         let state = self.state();
-        let timers = state.timers.iter().filter(|due| due.shard == shard);
+        let taken = |due: &&super::Due| {
+            let status = state.instances[&due.key].instance.status;
+            due.shard == shard && status != Status::Suspended
+        };
+        let timers = state.timers.iter().filter(taken);
         let pending = timers.take(count(limit)).map(|due| PendingTimer {
             key: due.key.clone(),
             execution: state.instances[&due.key].instance.execution,
