@@ -28,9 +28,14 @@ const LOOK: Duration = Duration::from_millis(10);
 pub fn weft_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        // A test's own path is target/PROFILE/deps/NAME.
-        let own = std::env::current_exe().expect("a test knows its own path");
-        let profile = own.ancestors().nth(2).expect("tests lie in PROFILE/deps");
+        // A test's own path is target/PROFILE/deps/NAME, a tool's is target/PROFILE/NAME.
+        let own = std::env::current_exe().expect("a process knows its own path");
+        let folder = own.parent().expect("a program lies in a folder");
+        let profile = if folder.ends_with("deps") {
+            folder.parent().expect("deps lies in PROFILE")
+        } else {
+            folder
+        };
         let release = profile.ends_with("release");
         let target = profile
             .parent()

@@ -124,7 +124,7 @@ impl Demo {
             let outcome = &ended["output"];
             println!(
                 "order {order}: {} {outcome}",
-                ended["status"].as_str().unwrap_or("?")
+                ended["runtime_status"].as_str().unwrap_or("?")
             );
         }
         println!("\nThe timeline of the order that the crash interrupted:");
@@ -196,7 +196,7 @@ impl Demo {
 }
 
 fn has_ended(instance: &Value) -> bool {
-    let status = instance["status"].as_str().unwrap_or_default();
+    let status = instance["runtime_status"].as_str().unwrap_or_default();
     ["Completed", "Failed", "Terminated"].contains(&status)
 }
 
