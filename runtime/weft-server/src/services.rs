@@ -13,15 +13,13 @@ use weft_orchestration::{Failure, Message, Outcome, Payload, Start};
 use weft_sandbox::{
     Client, ClientError, Components, Control, InstanceStatus, LogLevel, LogRecord, LogSink,
 };
-use weft_store::{Digest, Error, IdReuse, Instance, NewInstance, Store};
+use weft_store::{Digest, Error, IdReuse, Instance, NewInstance, Store, until_ended};
 use weft_worker::Clock;
 
 use crate::deployments::Deployments;
 
 /// The longest that a guest waits for an instance in one call; its own time ends before.
 const WAIT_MAX: Duration = Duration::from_secs(900);
-const PAUSE_MIN: Duration = Duration::from_millis(5);
-const PAUSE_MAX: Duration = Duration::from_millis(250);
 
 /// Components as the store keeps them.
 pub(crate) struct StoredComponents(pub(crate) Arc<dyn Store>);
@@ -96,17 +94,12 @@ impl Client for InstanceClient {
         timeout_ms: u64,
     ) -> Result<InstanceStatus, ClientError> {
         let timeout = Duration::from_millis(timeout_ms).min(WAIT_MAX);
-        let deadline = Instant::now() + timeout;
-        let mut pause = PAUSE_MIN;
-        loop {
-            let status = self.status(app, instance).await?;
-            let left = deadline.saturating_duration_since(Instant::now());
-            if status.status.is_terminal() || left.is_zero() {
-                return Ok(status);
-            }
-            tokio::time::sleep(pause.min(left)).await;
-            pause = (pause * 3 / 2).min(PAUSE_MAX);
-        }
+        let key = InstanceKey::new(app.clone(), instance.clone());
+        let found = until_ended(&*self.store, &key, Instant::now() + timeout).await;
+        found
+            .map_err(refused)?
+            .map(status)
+            .ok_or(ClientError::NotFound)
     }
 
     async fn raise_event(

@@ -6,7 +6,8 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use weft_id::{AppId, InstanceKey};
 use weft_orchestration::{Event, Message, Timestamp};
 use weft_store::{
-    Cursor, Error, Filter, Instance, Instances, NewInstance, Page, PageRequest, Purged, Recorded,
+    Cursor, Ending, Error, Filter, Instance, Instances, NewInstance, Page, PageRequest, Purged,
+    Recorded,
 };
 
 use crate::SqliteStore;
@@ -32,6 +33,10 @@ impl Instances for SqliteStore {
         let key = key.clone();
         let read = move |tx: &Transaction<'_>| Ok(one(tx, &key)?.map(|(_, instance)| instance));
         self.read(read).await
+    }
+
+    fn ending(&self, key: &InstanceKey) -> Ending {
+        self.reports.endings.of(key)
     }
 
     async fn history(

@@ -31,7 +31,7 @@ use std::sync::atomic::Ordering;
 
 use rusqlite::Transaction;
 use tokio::sync::{broadcast, watch};
-use weft_store::Error;
+use weft_store::{Endings, Error};
 
 use directory::Directory;
 use fault::Fault;
@@ -69,6 +69,7 @@ impl SqliteStore {
         let readers = Readers::open(&path)?;
         let reports = Reports {
             wakeups: broadcast::Sender::new(WAKEUPS_MAX),
+            endings: Endings::default(),
             failed: watch::Sender::new(None),
             counters: Arc::new(Counters::default()),
         };

@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use weft_store::{Error, Wakeup};
+use weft_store::{Endings, Error, Wakeup};
 
 use crate::fault::{self, Fault};
 use crate::write::{State, Tx};
@@ -40,6 +40,7 @@ pub(crate) struct Counters {
 #[derive(Debug, Clone)]
 pub(crate) struct Reports {
     pub(crate) wakeups: broadcast::Sender<Wakeup>,
+    pub(crate) endings: Endings,
     pub(crate) failed: watch::Sender<Option<String>>,
     pub(crate) counters: Arc<Counters>,
 }
@@ -227,6 +228,9 @@ impl Thread {
         for key in self.state.take_woken() {
             // Without receivers nobody runs instances, and nobody needs the news.
             let _ = self.reports.wakeups.send(Wakeup { key });
+        }
+        for key in self.state.take_ended() {
+            self.reports.endings.tell(&key);
         }
     }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use weft_id::{AppId, ExecutionId, InstanceKey};
 use weft_orchestration::{Event, Message, Outcome, Parent, Payload, Start, Status, Timestamp};
 
-use crate::{Error, RevisionId};
+use crate::{Ending, Error, RevisionId};
 
 /// The management side. Every write is durable when it returns.
 #[async_trait]
@@ -23,6 +23,10 @@ pub trait Instances: Send + Sync {
     async fn send(&self, key: &InstanceKey, message: Message, now: Timestamp) -> Result<(), Error>;
 
     async fn instance(&self, key: &InstanceKey) -> Result<Option<Instance>, Error>;
+
+    /// Where to learn without asking again that this process has committed the end of an instance.
+    /// Ends that others commit, and removals, are not told.
+    fn ending(&self, key: &InstanceKey) -> Ending;
 
     /// The history of the current execution: at most `limit` turns' events, from the turn number
     /// `from_turn` on (0 is the first). Empty past the end and for an unknown instance.

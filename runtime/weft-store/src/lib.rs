@@ -16,6 +16,7 @@ mod apps;
 pub mod conformance;
 mod cursor;
 mod delivery;
+mod endings;
 mod error;
 mod instances;
 mod keys;
@@ -27,6 +28,7 @@ mod work;
 pub use apps::{Apps, Digest, NewRevision, Revision, RevisionId};
 pub use cursor::Cursor;
 pub use delivery::Delivery;
+pub use endings::{Ending, Endings, until_ended};
 pub use error::Error;
 pub use instances::{
     Filter, IdReuse, Instance, Instances, NewInstance, Page, PageRequest, Purged, Recorded,

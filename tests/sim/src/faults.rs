@@ -13,8 +13,8 @@ use weft_id::{AppId, ExecutionId, InstanceKey, Tenant};
 use weft_orchestration::{Event, Failure, Message, Payload, Timestamp};
 use weft_store::MemoryStore;
 use weft_store::{
-    Apps, Digest, Error, Filter, Instance, Instances, KeyId, KeyRecord, KeyValue, Keys, Lease,
-    Loaded, MessageSeq, NewInstance, NewRevision, NodeId, Page, PageRequest, PendingTask,
+    Apps, Digest, Ending, Error, Filter, Instance, Instances, KeyId, KeyRecord, KeyValue, Keys,
+    Lease, Loaded, MessageSeq, NewInstance, NewRevision, NodeId, Page, PageRequest, PendingTask,
     PendingTimer, Purged, Recorded, Revision, RevisionId, Shard, TaskSeq, TurnCommit, Wakeup, Work,
 };
 
@@ -274,6 +274,10 @@ impl Instances for FaultyStore {
 
     async fn instance(&self, key: &InstanceKey) -> Result<Option<Instance>, Error> {
         self.call(self.inner.instance(key)).await
+    }
+
+    fn ending(&self, key: &InstanceKey) -> Ending {
+        self.inner.ending(key)
     }
 
     async fn history(&self, key: &InstanceKey, from: u64, limit: u64) -> Result<Recorded, Error> {

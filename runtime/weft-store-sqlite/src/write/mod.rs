@@ -41,6 +41,8 @@ pub(crate) struct State {
     holds: Vec<Hold>,
     /// Whom the current transaction has reached.
     woken: Vec<InstanceKey>,
+    /// Whom the current transaction has ended.
+    ended: Vec<InstanceKey>,
 }
 
 impl State {
@@ -64,6 +66,7 @@ impl State {
                 apps: HashMap::new(),
                 holds: lease::read(conn)?,
                 woken: Vec::new(),
+                ended: Vec::new(),
             })
         };
         read().map_err(fault::of_sql)
@@ -71,6 +74,10 @@ impl State {
 
     pub(crate) fn take_woken(&mut self) -> Vec<InstanceKey> {
         std::mem::take(&mut self.woken)
+    }
+
+    pub(crate) fn take_ended(&mut self) -> Vec<InstanceKey> {
+        std::mem::take(&mut self.ended)
     }
 }
 

@@ -141,6 +141,7 @@ impl Tx<'_> {
                 self.execute("DELETE FROM timer WHERE instance = ?1", [row])?;
                 let sql = "UPDATE detail SET outcome = ?2 WHERE instance = ?1";
                 self.execute(sql, params![row, outcome])?;
+                self.state.ended.push(turn.key.clone());
             }
             Next::Anew { start, carried } => {
                 self.begin_anew(row, start, carried)?;

@@ -137,3 +137,24 @@ pub async fn an_instance_may_not_restart_itself(store: &(impl Store + ?Sized)) {
     assert_eq!(instance.execution, execution(1));
     assert!(worker.inbox(&key).await.is_empty());
 }
+
+pub async fn an_end_is_told_to_those_who_wait(store: &(impl Store + ?Sized)) {
+    let worker = Worker::new(store).await;
+    let (key, other) = (key("a"), key("b"));
+    worker.create(&key, 1).await;
+    worker.create(&other, 2).await;
+    let (mut ending, mut still) = (store.ending(&key), store.ending(&other));
+    worker.commit(turn(&key, 1, 0)).await.unwrap();
+    let soon = std::time::Duration::from_millis(20);
+    let early = tokio::time::timeout(soon, ending.committed()).await;
+    assert!(early.is_err(), "a turn is no end");
+    let mut last = turn(&key, 1, 1);
+    last.turn.after = completed();
+    worker.commit(last).await.unwrap();
+    ending.committed().await;
+    assert_eq!(
+        store.instance(&key).await.unwrap().unwrap().status,
+        Status::Completed
+    );
+    assert!(tokio::time::timeout(soon, still.committed()).await.is_err());
+}

@@ -67,6 +67,7 @@ macro_rules! conformance_tests {
             a_continued_instance_begins_anew
             an_ended_instance_loses_inbox_and_timers_but_no_tasks
             an_instance_may_not_restart_itself
+            an_end_is_told_to_those_who_wait
             tasks_are_created_and_consumed
             tasks_are_read_in_pages
             timers_are_created_canceled_and_consumed

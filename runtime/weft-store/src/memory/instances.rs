@@ -8,8 +8,8 @@ use weft_orchestration::{Message, Timestamp};
 
 use super::{MemoryStore, Record, State};
 use crate::{
-    Cursor, Error, Filter, IdReuse, Instance, Instances, NewInstance, Page, PageRequest, Purged,
-    Recorded,
+    Cursor, Ending, Error, Filter, IdReuse, Instance, Instances, NewInstance, Page, PageRequest,
+    Purged, Recorded,
 };
 
 #[async_trait]
@@ -45,6 +45,10 @@ impl Instances for MemoryStore {
     async fn instance(&self, key: &InstanceKey) -> Result<Option<Instance>, Error> {
         let state = self.state();
         Ok(state.instances.get(key).map(|r| r.instance.clone()))
+    }
+
+    fn ending(&self, key: &InstanceKey) -> Ending {
+        self.endings.of(key)
     }
 
     async fn history(

@@ -17,7 +17,8 @@ use weft_id::{AppId, ExecutionId, InstanceKey, Tenant};
 use weft_orchestration::{Event, Message, NewTask, Start, Status, Timestamp};
 
 use crate::{
-    Digest, Instance, KeyId, KeyRecord, MessageSeq, NodeId, Revision, Shard, TaskSeq, Wakeup,
+    Digest, Endings, Instance, KeyId, KeyRecord, MessageSeq, NodeId, Revision, Shard, TaskSeq,
+    Wakeup,
 };
 
 /// More than a receiver leaves unread unless it is stuck; one that lags reads `ready` again.
@@ -28,6 +29,7 @@ const WAKEUPS_MAX: usize = 4096;
 pub struct MemoryStore {
     state: Mutex<State>,
     wakeups: broadcast::Sender<Wakeup>,
+    endings: Endings,
 }
 
 impl Default for MemoryStore {
@@ -42,6 +44,7 @@ impl MemoryStore {
         Self {
             state: Mutex::default(),
             wakeups: broadcast::Sender::new(WAKEUPS_MAX),
+            endings: Endings::default(),
         }
     }
 
@@ -57,6 +60,9 @@ impl MemoryStore {
         for key in std::mem::take(&mut state.woken) {
             // Without receivers nobody runs instances, and nobody needs the news.
             let _ = self.wakeups.send(Wakeup { key });
+        }
+        for key in std::mem::take(&mut state.ended) {
+            self.endings.tell(&key);
         }
         result
     }
@@ -75,6 +81,8 @@ struct State {
     tasks_last: i64,
     /// Whom the current write has reached.
     woken: Vec<InstanceKey>,
+    /// Whom the current write has ended.
+    ended: Vec<InstanceKey>,
     apps: BTreeMap<AppId, Vec<Revision>>,
     components: BTreeMap<Digest, Vec<u8>>,
     keys: BTreeMap<KeyId, KeyRecord>,

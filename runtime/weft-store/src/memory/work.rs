@@ -337,6 +337,7 @@ impl State {
             record.instance.status = outcome.status();
             record.instance.outcome = Some(outcome);
         }
+        self.ended.push(key.clone());
     }
 
     fn begin_anew(&mut self, key: &InstanceKey, start: Start, carried: Vec<Message>) {

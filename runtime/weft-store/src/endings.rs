@@ -1,0 +1,134 @@
+//! Who in this process waits for instances to end.
+//!
+//! Owns no instance and no time. The news is a hint that spares a waiter from asking the store
+//! over and over: it comes from this process's own commits only, so whoever waits must also look
+//! into the store now and then.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use weft_id::InstanceKey;
+
+use crate::{Error, Instance, Instances};
+
+/// How often the store is asked while nothing is told.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// The instance as it is when it has ended or when `deadline` has passed; `None` where there is
+/// none or it was removed meanwhile.
+///
+/// # Errors
+/// The store's.
+pub async fn until_ended(
+    store: &(impl Instances + ?Sized),
+    key: &InstanceKey,
+    deadline: Instant,
+) -> Result<Option<Instance>, Error> {
+    loop {
+        // Before the look, so that no end falls between the two.
+        let mut ending = store.ending(key);
+        let Some(instance) = store.instance(key).await? else {
+            return Ok(None);
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if instance.status.is_terminal() || left.is_zero() {
+            return Ok(Some(instance));
+        }
+        // Whether told or tired of waiting, the store says how it is.
+        let _ = tokio::time::timeout(LOOK.min(left), ending.committed()).await;
+    }
+}
+
+/// The waiters of one store. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Endings(Arc<Mutex<HashMap<InstanceKey, watch::Sender<()>>>>);
+
+impl Endings {
+    /// From now on, an end of the instance is not missed.
+    #[must_use]
+    pub fn of(&self, key: &InstanceKey) -> Ending {
+        let mut waiters = self.waiters();
+        let ended = match waiters.get(key) {
+            Some(sender) => sender.subscribe(),
+            None => {
+                let (sender, receiver) = watch::channel(());
+                waiters.insert(key.clone(), sender);
+                receiver
+            }
+        };
+        Ending {
+            key: key.clone(),
+            ended,
+            endings: self.clone(),
+        }
+    }
+
+    /// Tells all that wait for this instance; for stores, after the commit.
+    pub fn tell(&self, key: &InstanceKey) {
+        // Receivers learn it from the sender being gone.
+        self.waiters().remove(key);
+    }
+
+    fn waiters(&self) -> MutexGuard<'_, HashMap<InstanceKey, watch::Sender<()>>> {
+        // The map is whole between any two calls on it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One who waits for one instance to end.
+#[derive(Debug)]
+pub struct Ending {
+    key: InstanceKey,
+    ended: watch::Receiver<()>,
+    endings: Endings,
+}
+
+impl Ending {
+    /// Returns once this process has committed the end, at once where it did so since
+    /// [`Endings::of`]. May be dropped and called again.
+    pub async fn committed(&mut self) {
+        // Nothing is ever sent: the only change is that the sender goes.
+        while self.ended.changed().await.is_ok() {}
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let mut waiters = self.endings.waiters();
+        // While its sender lives, the one that the map has for the key is its own.
+        if self.ended.has_changed().is_ok()
+            && let Some(sender) = waiters.get(&self.key)
+            && sender.receiver_count() == 1
+        {
+            waiters.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: &str) -> InstanceKey {
+        InstanceKey::new(weft_id::AppId::default(), id.parse().unwrap())
+    }
+
+    #[tokio::test]
+    async fn all_who_wait_are_told_and_nobody_else_is_remembered() {
+        let endings = Endings::default();
+        let (mut first, mut second) = (endings.of(&key("a")), endings.of(&key("a")));
+        let other = endings.of(&key("b"));
+        endings.tell(&key("a"));
+        first.committed().await;
+        second.committed().await;
+        // A new waiter of the same id is none of the business of those before it.
+        let again = endings.of(&key("a"));
+        drop((first, second));
+        assert_eq!(endings.waiters().len(), 2);
+        drop((again, other));
+        assert!(endings.waiters().is_empty());
+    }
+}
