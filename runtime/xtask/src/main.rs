@@ -3,6 +3,7 @@
 //! Owns what a developer or CI does with the whole repository; everything here runs the same on
 //! both.
 
+mod bench;
 mod demo;
 mod guests;
 mod lint;
@@ -15,6 +16,8 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own tasks")]
 enum Task {
+    /// Measure a release build beside its aims; arguments go to the load tool
+    Bench(bench::Args),
     /// Build weft and the samples, run them on a node, kill it in the middle, and show the results
     Demo(demo::Args),
     /// Run every test of the host, the SDK and the samples, and build the API documentation
@@ -27,6 +30,7 @@ enum Task {
 
 fn main() -> anyhow::Result<()> {
     match Task::parse() {
+        Task::Bench(args) => bench::run(args),
         Task::Demo(args) => demo::run(args),
         Task::Test => test::run(),
         Task::Lint => lint::run(),

@@ -1,0 +1,42 @@
+//! Measuring: builds what is measured as it is released, and runs the load tool.
+
+use std::process::Stdio;
+
+use anyhow::bail;
+
+use crate::guests::ensure_target;
+use crate::process;
+
+#[derive(clap::Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Args {
+    /// Arguments of the load tool: `cargo xtask bench --help` lists them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+    ensure_target()?;
+    let packages = ["--package", "weft-cli", "--package", "weft-load"];
+    process::run(
+        process::cargo("")
+            .args(["build", "--release"])
+            .args(packages),
+    )?;
+    let tool = process::cargo("")
+        .args([
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "weft-load",
+            "--",
+        ])
+        .args(args.args)
+        .stdin(Stdio::null())
+        .status()?;
+    if !tool.success() {
+        bail!("the load tool ended with {tool}");
+    }
+    Ok(())
+}

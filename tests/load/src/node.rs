@@ -1,0 +1,156 @@
+//! The node under measurement, with what the questions ask of its control plane.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+use weft_testkit::guests::{component, guest};
+use weft_testkit::node::Node;
+
+use crate::drive::Request;
+
+/// The app of all guests here.
+const APP: &str = "load";
+
+pub(crate) struct Subject {
+    pub(crate) node: Node,
+    client: Client,
+    key: String,
+}
+
+impl Subject {
+    /// A node over the embedded store with its defaults.
+    pub(crate) fn start() -> Self {
+        let node = Node::start(&[]);
+        Self {
+            key: node.key(),
+            client: Client::new(),
+            node,
+        }
+    }
+
+    /// Uploads `hello-http`; returns the request that calls it.
+    pub(crate) async fn hello(&self) -> anyhow::Result<Request> {
+        let wasm = component("samples/rust/hello-http", "hello_http");
+        self.upload("hello", wasm).await?;
+        let path = format!("/apps/{APP}/functions/hello");
+        let settings = json!({"auth": "anonymous"});
+        self.send(self.admin(Method::PUT, &path).json(&settings))
+            .await?;
+        Request::new("GET", &self.function("hello"), None, "")
+    }
+
+    /// Uploads the orchestrations that are measured.
+    pub(crate) async fn orchestrations(&self) -> anyhow::Result<()> {
+        self.upload("steps", guest("guest_load")).await
+    }
+
+    pub(crate) async fn upload(&self, name: &str, wasm: Vec<u8>) -> anyhow::Result<()> {
+        let path = format!("/apps/{APP}/components/{name}");
+        let request = self.admin(Method::PUT, &path);
+        let request = request.header("content-type", "application/wasm");
+        self.send(request.body(wasm)).await?;
+        Ok(())
+    }
+
+    /// Where an HTTP function is called.
+    pub(crate) fn function(&self, name: &str) -> String {
+        format!("{}/@default/{APP}/api/{name}", self.node.http())
+    }
+
+    /// A request that starts an orchestration and is answered when that has ended.
+    pub(crate) fn run(&self, orchestrator: &str, input: u32) -> anyhow::Result<Request> {
+        let url = format!(
+            "{}/@default/{APP}/runtime/webhooks/durabletask/orchestrators/{orchestrator}?timeout=120",
+            self.node.http()
+        );
+        Request::new("POST", &url, Some(&self.key), &input.to_string())
+    }
+
+    /// A request that starts an orchestration.
+    pub(crate) fn start_only(&self, orchestrator: &str, input: &Value) -> anyhow::Result<Request> {
+        let url = format!("{}/admin/v1/apps/{APP}/instances", self.node.admin());
+        let body = json!({"orchestrator": orchestrator, "input": input}).to_string();
+        let request = Request::new("POST", &url, Some(&self.key), &body)?;
+        Ok(request.answered_with(201))
+    }
+
+    /// Starts one orchestration and returns its id.
+    pub(crate) async fn start_one(&self, orchestrator: &str, input: u32) -> anyhow::Result<String> {
+        let body = json!({"orchestrator": orchestrator, "input": input});
+        let path = format!("/apps/{APP}/instances");
+        let started = self
+            .send(self.admin(Method::POST, &path).json(&body))
+            .await?;
+        let id = started["instance"].as_str().or(started["id"].as_str());
+        Ok(id
+            .with_context(|| format!("no id in {started}"))?
+            .to_owned())
+    }
+
+    /// The instance, once it has ended.
+    pub(crate) async fn ended(&self, id: &str) -> anyhow::Result<Value> {
+        loop {
+            let path = format!("/apps/{APP}/instances/{id}?wait=30");
+            let instance = self.send(self.admin(Method::GET, &path)).await?;
+            let status = instance["runtime_status"].as_str().unwrap_or_default();
+            ensure!(!["Failed", "Terminated"].contains(&status), "{instance:#}");
+            if status == "Completed" {
+                return Ok(instance);
+            }
+        }
+    }
+
+    /// The events of `count` turns from one on.
+    pub(crate) async fn turns(&self, id: &str, from: u64, count: u64) -> anyhow::Result<Value> {
+        let path = format!("/apps/{APP}/instances/{id}/history?from_turn={from}&limit={count}");
+        self.send(self.admin(Method::GET, &path)).await
+    }
+
+    /// A figure of `/metrics`, summed over its labels.
+    pub(crate) async fn metric(&self, name: &str) -> anyhow::Result<f64> {
+        let url = format!("{}/metrics", self.node.admin());
+        let text = self.client.get(url).bearer_auth(&self.key).send().await?;
+        let text = text.error_for_status()?.text().await?;
+        let mut sum = None;
+        for line in text.lines() {
+            let (of, value) = line.rsplit_once(' ').unwrap_or_default();
+            if of.split('{').next() == Some(name) {
+                sum = Some(sum.unwrap_or(0.0) + value.parse::<f64>()?);
+            }
+        }
+        sum.with_context(|| format!("/metrics has no {name}"))
+    }
+
+    /// Waits until a figure of `/metrics` is at least so much.
+    pub(crate) async fn until_metric(&self, name: &str, least: f64) -> anyhow::Result<()> {
+        while self.metric(name).await? < least {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    /// Bytes of memory that the node has resident.
+    pub(crate) fn resident(&self) -> anyhow::Result<f64> {
+        let path = format!("/proc/{}/status", self.node.pid());
+        let status = std::fs::read_to_string(&path)
+            .with_context(|| format!("{path}: resident memory is read on Linux only"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kib: f64 = kib.context("no VmRSS")?.trim().parse()?;
+        Ok(kib * 1024.0)
+    }
+
+    fn admin(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}/admin/v1{path}", self.node.admin());
+        self.client.request(method, url).bearer_auth(&self.key)
+    }
+
+    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Value> {
+        let answer = request.send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(status.is_success(), "{status}: {text}");
+        Ok(serde_json::from_str(&text)?)
+    }
+}
