@@ -1,9 +1,10 @@
-//! The project's own tasks: `cargo xtask demo | test | lint | tidy`.
+//! The project's own tasks: `cargo xtask bench | crash | demo | test | lint | tidy`.
 //!
 //! Owns what a developer or CI does with the whole repository; everything here runs the same on
 //! both.
 
 mod bench;
+mod crash;
 mod demo;
 mod guests;
 mod lint;
@@ -18,6 +19,8 @@ use clap::Parser;
 enum Task {
     /// Measure a release build beside its aims; arguments go to the load tool
     Bench(bench::Args),
+    /// Kill a node at every bad moment and prove that it lost nothing; arguments go to the tests
+    Crash(crash::Args),
     /// Build weft and the samples, run them on a node, kill it in the middle, and show the results
     Demo(demo::Args),
     /// Run every test of the host, the SDK and the samples, and build the API documentation
@@ -31,6 +34,7 @@ enum Task {
 fn main() -> anyhow::Result<()> {
     match Task::parse() {
         Task::Bench(args) => bench::run(args),
+        Task::Crash(args) => crash::run(args),
         Task::Demo(args) => demo::run(args),
         Task::Test => test::run(),
         Task::Lint => lint::run(),

@@ -42,7 +42,14 @@ const EDGES: [(&str, &[&str]); 12] = [
 ];
 
 /// Only tests and tools: these may depend on any crate, and only they may depend on them.
-const TOOLS: [&str; 5] = ["weft-testkit", "weft-e2e", "weft-sim", "weft-load", "xtask"];
+const TOOLS: [&str; 6] = [
+    "weft-testkit",
+    "weft-e2e",
+    "weft-sim",
+    "weft-load",
+    "weft-crash",
+    "xtask",
+];
 
 const FILE_LINES_MAX: usize = 700;
 

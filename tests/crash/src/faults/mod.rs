@@ -1,0 +1,3 @@
+//! What is done to a node, one kind of fault a module.
+
+pub mod kills;

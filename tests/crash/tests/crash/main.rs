@@ -1,0 +1,3 @@
+//! A short run of everything; `cargo xtask crash` is the long one.
+
+mod kills;
