@@ -5,9 +5,9 @@
 //! an ended instance makes way for a new one of its name; an event is raised again under another
 //! number.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -42,6 +42,10 @@ pub struct Load {
     pub record: Arc<Record>,
     pub counts: Counts,
     finished: AtomicBool,
+    /// Names of instances whose end is awaited.
+    open: Mutex<BTreeSet<String>>,
+    /// Instances that were started by somebody else.
+    others: Mutex<Vec<Job>>,
 }
 
 impl Load {
@@ -52,6 +56,8 @@ impl Load {
             record,
             counts: Counts::default(),
             finished: AtomicBool::new(false),
+            open: Mutex::default(),
+            others: Mutex::default(),
         })
     }
 
@@ -75,13 +81,39 @@ impl Load {
             jobs.push(job.clone());
             let (load, seed) = (Arc::clone(&self), rng.random());
             clients.spawn(async move {
-                Watch::new(load, job, seed).run().await;
+                load.one(job, seed).await;
                 drop(permit);
             });
             while clients.try_join_next().is_some() {}
         }
         while clients.join_next().await.is_some() {}
         jobs
+    }
+
+    /// Runs one instance to its end and judges it.
+    pub async fn one(self: Arc<Self>, job: Job, seed: u64) {
+        let id = job.id.clone();
+        self.lock_open().insert(id.clone());
+        Watch::new(Arc::clone(&self), job, seed).run().await;
+        self.lock_open().remove(&id);
+    }
+
+    /// The instances whose end is still awaited.
+    #[must_use]
+    pub fn open(&self) -> Vec<String> {
+        self.lock_open().iter().cloned().collect()
+    }
+
+    fn lock_open(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.open.lock().expect("no holder of the lock panics")
+    }
+
+    /// An instance that may exist although no client has started it.
+    pub fn also(&self, job: Job) {
+        self.others
+            .lock()
+            .expect("no holder of the lock panics")
+            .push(job);
     }
 
     /// Compares what the node has in the end with what was started: all of it, nothing else, and
@@ -118,6 +150,14 @@ impl Load {
                 Some(instance) => judge(job, &instance, &self.record),
                 None => self.record.violation(format!("{} is lost", job.id)),
             }
+        }
+        for other in self
+            .others
+            .lock()
+            .expect("no holder of the lock panics")
+            .iter()
+        {
+            kept.remove(&other.id);
         }
         // What is left are children; each has a parent that was started.
         for (id, instance) in kept {
@@ -181,8 +221,9 @@ impl Watch {
         }
     }
 
-    fn unknown(&self) {
+    async fn unknown(&self) {
         self.load.counts.unknown.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(PAUSE).await;
     }
 
     async fn start(&self) {
@@ -197,7 +238,7 @@ impl Watch {
                     return self.load.record.violation(what);
                 }
                 Reply::Answered { .. } => tokio::time::sleep(PAUSE).await,
-                Reply::Unknown => self.unknown(),
+                Reply::Unknown => self.unknown().await,
             }
             if self.exists().await {
                 return;
@@ -253,7 +294,7 @@ impl Watch {
                     return;
                 }
                 Reply::Answered { .. } => tokio::time::sleep(PAUSE).await,
-                Reply::Unknown => self.unknown(),
+                Reply::Unknown => self.unknown().await,
             }
             self.unsure.extend(number.map(|number| (number, attempt)));
         }
@@ -279,7 +320,7 @@ impl Watch {
                     return Value::Null;
                 }
                 Reply::Answered { .. } => tokio::time::sleep(PAUSE).await,
-                Reply::Unknown => {}
+                Reply::Unknown => tokio::time::sleep(PAUSE).await,
             }
         }
     }

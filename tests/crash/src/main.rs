@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
-use weft_crash::faults::kills;
+use clap::{Parser, ValueEnum};
+use weft_crash::faults::{Base, disk, io_error, kills, pause, syscalls};
 use weft_crash::report::Report;
 use weft_testkit::node::weft_binary;
 
@@ -17,6 +17,12 @@ struct Args {
     /// How often the node is killed at random instants
     #[arg(long, default_value_t = 500)]
     kills: u32,
+    /// Of all writes and fsyncs, kill at every n-th
+    #[arg(long, default_value_t = 1)]
+    every: usize,
+    /// Do this only; may be repeated
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
     /// What chance follows; a random one where absent
     #[arg(long)]
     seed: Option<u64>,
@@ -31,6 +37,20 @@ struct Args {
     json: Option<PathBuf>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// SIGKILL at random instants
+    Kills,
+    /// SIGKILL at every write and fsync of a reference workflow; needs strace
+    Syscalls,
+    /// SIGSTOP for longer than a lease, and SIGCONT
+    Pause,
+    /// No space left, on a small tmpfs; needs the right to mount, or strace
+    Disk,
+    /// EIO for an fsync; needs strace
+    IoError,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
@@ -41,16 +61,24 @@ async fn main() -> anyhow::Result<ExitCode> {
         seed,
         ..Report::default()
     };
-    let plan = kills::Plan {
+    let base = Base {
         binary,
         env: Vec::new(),
-        kills: args.kills,
         seed,
         open: args.open,
     };
-    let section = kills::run(&plan).await?;
-    Report::print(&section);
-    report.sections.push(section);
+    let parts = Part::value_variants().iter();
+    for part in parts.filter(|part| args.only.is_empty() || args.only.contains(part)) {
+        let section = match part {
+            Part::Kills => kills::run(&base, args.kills).await?,
+            Part::Syscalls => syscalls::run(&base, args.every.max(1)).await?,
+            Part::Pause => pause::run(&base, 2).await?,
+            Part::Disk => disk::run(&base, 3).await?,
+            Part::IoError => io_error::run(&base, 10).await?,
+        };
+        Report::print(&section);
+        report.sections.push(section);
+    }
     if let Some(path) = args.json {
         report.write(&path)?;
     }

@@ -243,7 +243,10 @@ impl Node {
     }
 
     /// The id of the node's own process.
-    fn pid(&self) -> anyhow::Result<Pid> {
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn pid(&self) -> anyhow::Result<Pid> {
         let own = self.child.id().context("the process is gone")?;
         let id = match self.traced {
             Traced::No => i32::try_from(own)?,

@@ -1,18 +1,17 @@
 //! SIGKILL at random instants.
 
-use weft_crash::faults::kills::{Plan, run};
+use weft_crash::faults::{Base, kills};
 use weft_testkit::node::weft_binary;
 
 #[tokio::test]
 async fn a_killed_node_loses_and_repeats_nothing() {
-    let plan = Plan {
+    let base = Base {
         binary: weft_binary().to_owned(),
         env: Vec::new(),
-        kills: 20,
         seed: rand::random(),
         open: 16,
     };
-    let section = run(&plan).await.unwrap();
+    let section = kills::run(&base, 20).await.unwrap();
     assert!(section.violations.is_empty(), "{section:#?}");
     // A run in which nothing happened proves nothing.
     assert!(section.figures["activities executed"].as_u64() > Some(100));
