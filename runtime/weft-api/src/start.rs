@@ -12,8 +12,7 @@ use crate::{Api, Problem};
 pub(crate) struct Order {
     pub(crate) app: AppId,
     pub(crate) orchestrator: String,
-    /// A random one where absent.
-    pub(crate) id: Option<InstanceId>,
+    pub(crate) id: InstanceId,
     pub(crate) input: Payload,
     pub(crate) trace_parent: Option<String>,
 }
@@ -23,17 +22,19 @@ pub(crate) fn is_orchestrator(deployment: &Deployment, name: &str) -> bool {
     function.is_some()
 }
 
+/// An id for an instance whose caller names none.
+pub(crate) fn random_id() -> InstanceId {
+    let random = format!("{:032x}", rand::random::<u128>());
+    random.parse().expect("hexadecimal digits make an id")
+}
+
 /// Creates the instance; when this returns, the start is durable. An ended instance of the same
 /// id makes way.
 ///
 /// # Errors
 /// 409 when an open instance has the id, and the store's.
 pub(crate) async fn start(api: &Api, order: Order) -> Result<InstanceKey, Problem> {
-    let id = order.id.unwrap_or_else(|| {
-        let random = format!("{:032x}", rand::random::<u128>());
-        random.parse().expect("hexadecimal digits make an id")
-    });
-    let key = InstanceKey::new(order.app, id);
+    let key = InstanceKey::new(order.app, order.id);
     let start = Start {
         execution: ExecutionId::from_u128(rand::random()),
         name: order.orchestrator,

@@ -225,12 +225,12 @@ impl Thread {
         let counters = &self.reports.counters;
         counters.transactions.fetch_add(1, Ordering::Relaxed);
         counters.writes.fetch_add(writes as u64, Ordering::Relaxed);
-        for key in self.state.take_woken() {
+        for wakeup in self.state.take_woken() {
             // Without receivers nobody runs instances, and nobody needs the news.
-            let _ = self.reports.wakeups.send(Wakeup { key });
+            let _ = self.reports.wakeups.send(wakeup);
         }
-        for key in self.state.take_ended() {
-            self.reports.endings.tell(&key);
+        for (key, outcome) in self.state.take_ended() {
+            self.reports.endings.tell(&key, outcome);
         }
     }
 

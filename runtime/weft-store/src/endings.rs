@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use weft_id::InstanceKey;
+use weft_orchestration::Outcome;
 
 use crate::{Error, Instance, Instances};
 
@@ -38,13 +39,13 @@ pub async fn until_ended(
             return Ok(Some(instance));
         }
         // Whether told or tired of waiting, the store says how it is.
-        let _ = tokio::time::timeout(LOOK.min(left), ending.committed()).await;
+        let _ = tokio::time::timeout(LOOK.min(left), ending.outcome()).await;
     }
 }
 
 /// The waiters of one store. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Endings(Arc<Mutex<HashMap<InstanceKey, watch::Sender<()>>>>);
+pub struct Endings(Arc<Mutex<HashMap<InstanceKey, watch::Sender<Option<Outcome>>>>>);
 
 impl Endings {
     /// From now on, an end of the instance is not missed.
@@ -54,7 +55,7 @@ impl Endings {
         let ended = match waiters.get(key) {
             Some(sender) => sender.subscribe(),
             None => {
-                let (sender, receiver) = watch::channel(());
+                let (sender, receiver) = watch::channel(None);
                 waiters.insert(key.clone(), sender);
                 receiver
             }
@@ -67,12 +68,14 @@ impl Endings {
     }
 
     /// Tells all that wait for this instance; for stores, after the commit.
-    pub fn tell(&self, key: &InstanceKey) {
-        // Receivers learn it from the sender being gone.
-        self.waiters().remove(key);
+    pub fn tell(&self, key: &InstanceKey, outcome: Outcome) {
+        let waiters = self.waiters().remove(key);
+        if let Some(waiters) = waiters {
+            waiters.send_replace(Some(outcome));
+        }
     }
 
-    fn waiters(&self) -> MutexGuard<'_, HashMap<InstanceKey, watch::Sender<()>>> {
+    fn waiters(&self) -> MutexGuard<'_, HashMap<InstanceKey, watch::Sender<Option<Outcome>>>> {
         // The map is whole between any two calls on it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -82,16 +85,23 @@ impl Endings {
 #[derive(Debug)]
 pub struct Ending {
     key: InstanceKey,
-    ended: watch::Receiver<()>,
+    ended: watch::Receiver<Option<Outcome>>,
     endings: Endings,
 }
 
 impl Ending {
-    /// Returns once this process has committed the end, at once where it did so since
+    /// The outcome, once this process has committed it; at once where it did so since
     /// [`Endings::of`]. May be dropped and called again.
-    pub async fn committed(&mut self) {
-        // Nothing is ever sent: the only change is that the sender goes.
-        while self.ended.changed().await.is_ok() {}
+    pub async fn outcome(&mut self) -> Outcome {
+        let told = match self.ended.wait_for(Option::is_some).await {
+            Ok(told) => (*told).clone(),
+            // Only a store that is gone drops its waiters untold.
+            Err(_) => None,
+        };
+        match told {
+            Some(outcome) => outcome,
+            None => std::future::pending().await,
+        }
     }
 }
 
@@ -121,9 +131,12 @@ mod tests {
         let endings = Endings::default();
         let (mut first, mut second) = (endings.of(&key("a")), endings.of(&key("a")));
         let other = endings.of(&key("b"));
-        endings.tell(&key("a"));
-        first.committed().await;
-        second.committed().await;
+        let outcome = Outcome::Terminated {
+            reason: String::new(),
+        };
+        endings.tell(&key("a"), outcome.clone());
+        assert_eq!(first.outcome().await, outcome);
+        assert_eq!(second.outcome().await, outcome);
         // A new waiter of the same id is none of the business of those before it.
         let again = endings.of(&key("a"));
         drop((first, second));

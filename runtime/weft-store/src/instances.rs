@@ -105,6 +105,28 @@ pub struct Instance {
     pub history_len: u64,
 }
 
+impl Instance {
+    /// As it is when it has just been created.
+    #[must_use]
+    pub fn created(key: InstanceKey, start: Start, now: Timestamp) -> Self {
+        Self {
+            key,
+            execution: start.execution,
+            name: start.name,
+            status: Status::Pending,
+            input: start.input,
+            outcome: None,
+            custom_status: None,
+            parent: start.parent,
+            revision: None,
+            created_at: now,
+            updated_at: now,
+            turns: 0,
+            history_len: 0,
+        }
+    }
+}
+
 /// A piece of history.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recorded {

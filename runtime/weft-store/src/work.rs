@@ -1,9 +1,11 @@
 //! Running orchestrations: what a worker reads once and commits turn by turn.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 use weft_id::{ExecutionId, InstanceKey};
-use weft_orchestration::{Event, Failure, Message, Payload, Timestamp, Turn};
+use weft_orchestration::{Event, Failure, Message, Payload, Start, Timestamp, Turn};
 
 use crate::{Error, Instance, Lease, NodeId, RevisionId, Shard};
 
@@ -92,6 +94,31 @@ pub trait Work: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wakeup {
     pub key: InstanceKey,
+    /// Where the instance has just been created: what [`Work::load`] gave at that moment, so that
+    /// its first turn needs no read. Out of date as soon as other news of the instance has come.
+    pub created: Option<Arc<Loaded>>,
+}
+
+impl Wakeup {
+    /// News that says no more than where to look.
+    #[must_use]
+    pub fn of(key: InstanceKey) -> Self {
+        Self { key, created: None }
+    }
+
+    /// News of an instance that was created with its start at this place of its inbox.
+    #[must_use]
+    pub fn of_created(key: InstanceKey, start: Start, seq: MessageSeq, now: Timestamp) -> Self {
+        let loaded = Loaded {
+            instance: Instance::created(key.clone(), start.clone(), now),
+            history: Vec::new(),
+            inbox: vec![(seq, Message::Start(start))],
+        };
+        Self {
+            key,
+            created: Some(Arc::new(loaded)),
+        }
+    }
 }
 
 /// The position of a message in the order of all inboxes.

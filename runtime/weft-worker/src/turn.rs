@@ -31,6 +31,8 @@ pub(crate) struct Job {
     pub(crate) arrivals: Vec<Arrival>,
     /// Whether the inbox may hold something that has not been read.
     pub(crate) read_inbox: bool,
+    /// What [`weft_store::Work::load`] would give, unless that is out of date.
+    pub(crate) created: Option<Arc<Loaded>>,
     /// Why the code cannot be run any more: the instance fails with it.
     pub(crate) give_up: Option<Failure>,
 }
@@ -122,8 +124,14 @@ pub(crate) struct Committed {
 pub(crate) async fn run(shared: &Shared, job: Job) -> Finished {
     let (key, lease) = (job.key.clone(), job.lease);
     let retry_with = job.arrivals.clone();
+    let unread = job.created.is_some();
     match try_run(shared, job).await {
         Ok(finished) => finished,
+        // What was told of the instance may have been old: the store says how it is now.
+        Err(StoreError::LeaseLost) if unread => Finished::Retry {
+            arrivals: retry_with,
+            cause: RetryCause::Store("the instance has changed".to_owned()),
+        },
         Err(StoreError::LeaseLost) => match shared.store.load(&key).await {
             // Removed with its app while the turn ran. That says nothing of the lease, and giving
             // the shard up would run the activities of everybody else on it a second time.
@@ -151,7 +159,11 @@ async fn try_run(shared: &Shared, mut job: Job) -> Result<Finished, StoreError> 
             live
         }
         None => {
-            let Some(loaded) = shared.store.load(&job.key).await? else {
+            let loaded = match job.created.take() {
+                Some(created) => Some(Arc::unwrap_or_clone(created)),
+                None => shared.store.load(&job.key).await?,
+            };
+            let Some(loaded) = loaded else {
                 persist(shared, job.lease, &job.key, &job.arrivals).await?;
                 return Ok(Finished::Gone);
             };

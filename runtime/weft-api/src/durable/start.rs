@@ -1,17 +1,24 @@
 //! Starting an orchestration, and waiting for it where the client wants that.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use tokio::time::Instant;
 use weft_id::{InstanceId, InstanceKey};
-use weft_orchestration::Outcome;
+use weft_orchestration::{Outcome, Payload};
 
 use super::Context;
 use super::status::{self, Shown};
-use crate::start::{Order, is_orchestrator, start as begin, trace_parent};
+use crate::start::{Order, is_orchestrator, random_id, start as begin, trace_parent};
 use crate::wait::until_ended;
 use crate::{Problem, body, deploy};
+
+/// How long the news of this process is waited for alone; then the store is asked as well, since
+/// another node may run the instance.
+const TOLD_MAX: Duration = Duration::from_millis(250);
 
 /// `POST orchestrators/{function}[/{id}]`
 pub(super) async fn start(
@@ -27,14 +34,16 @@ pub(super) async fn start(
     {
         return Err(Problem::invalid("pollingInterval must not exceed timeout"));
     }
-    let id: Option<InstanceId> = id
-        .map(|id| id.parse())
-        .transpose()
-        .map_err(|error: weft_id::Error| Problem::invalid(error.to_string()))?;
+    let id: InstanceId = match id {
+        Some(id) => id
+            .parse()
+            .map_err(|error: weft_id::Error| Problem::invalid(error.to_string()))?,
+        None => random_id(),
+    };
     let max = context.api.config.json_bytes_max;
     let bytes = body::read(&context.headers, request_body, max).await?;
     let input = match bytes.is_empty() {
-        true => weft_orchestration::Payload::null(),
+        true => Payload::null(),
         false => body::payload(&bytes)?,
     };
     let (_, deployment) = deploy::active(&context.api, &context.app).await?;
@@ -50,21 +59,33 @@ pub(super) async fn start(
         input,
         trace_parent: trace_parent(&context.headers),
     };
-    let key = begin(&context.api, order).await?;
     let Some(timeout) = timeout else {
+        let key = begin(&context.api, order).await?;
         return Ok(check_status(context, &key));
     };
-    let instance = until_ended(&context.api, &key, timeout).await?;
-    match instance.outcome.clone() {
+    let key = InstanceKey::new(order.app.clone(), order.id.clone());
+    // Before the start, so that no end is missed and none has to be read.
+    let mut ending = context.api.store.ending(&key);
+    begin(&context.api, order).await?;
+    let begun = Instant::now();
+    let told = tokio::time::timeout(timeout.min(TOLD_MAX), ending.outcome()).await;
+    if let Ok(Outcome::Completed(output)) = told {
+        return Ok(completed(&output));
+    }
+    let left = timeout.saturating_sub(begun.elapsed());
+    let instance = until_ended(&context.api, &key, left).await?;
+    match &instance.outcome {
         None => Ok(check_status(context, &key)),
-        Some(Outcome::Completed(output)) => {
-            let json = [(header::CONTENT_TYPE, "application/json")];
-            Ok((json, output.as_str().to_owned()).into_response())
-        }
+        Some(Outcome::Completed(output)) => Ok(completed(output)),
         Some(Outcome::Failed(_) | Outcome::Terminated { .. }) => {
             status::response(context, instance, Shown::from_query(&context.query)?).await
         }
     }
+}
+
+fn completed(output: &Payload) -> Response {
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (json, output.as_str().to_owned()).into_response()
 }
 
 fn check_status(context: &Context, key: &InstanceKey) -> Response {

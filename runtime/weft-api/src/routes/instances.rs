@@ -15,7 +15,7 @@ use crate::auth::{AppAccess, Invoke, ReadInstances};
 use crate::body::JsonBody;
 use crate::model::{HistoryView, InstanceList, InstanceView, PurgedView, StartBody, event_view};
 use crate::params::{PathParams, QueryParams};
-use crate::start::{Order, is_orchestrator, start, trace_parent};
+use crate::start::{Order, is_orchestrator, random_id, start, trace_parent};
 use crate::wait::{absent, until_ended};
 use crate::{Api, Problem, deploy, time};
 
@@ -129,12 +129,11 @@ pub(super) async fn start_instance(
     headers: HeaderMap,
     JsonBody(order): JsonBody<StartBody>,
 ) -> Result<(StatusCode, HeaderMap, Json<InstanceView>), Problem> {
-    let id: Option<InstanceId> = match order.id {
-        Some(id) => Some(
-            id.parse()
-                .map_err(|error: weft_id::Error| Problem::invalid(error.to_string()))?,
-        ),
-        None => None,
+    let id: InstanceId = match order.id {
+        Some(id) => id
+            .parse()
+            .map_err(|error: weft_id::Error| Problem::invalid(error.to_string()))?,
+        None => random_id(),
     };
     let (_, deployment) = deploy::active(&api, &access.app).await?;
     if !is_orchestrator(&deployment, &order.orchestrator) {

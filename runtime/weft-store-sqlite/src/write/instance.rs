@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 use weft_id::InstanceKey;
 use weft_orchestration::{Message, Start, Status, Timestamp};
-use weft_store::{Error, IdReuse, Shard};
+use weft_store::{Error, IdReuse, MessageSeq, Shard, Wakeup};
 
 use super::{SHARD_SHIFT, Tx};
 use crate::column::{json, of_execution, of_status, of_time, to_status};
@@ -114,8 +114,9 @@ impl Tx<'_> {
         )?;
         let sql = "INSERT INTO detail (instance, input, parent) VALUES (?1, ?2, ?3)";
         self.execute(sql, params![row, start.start.input.as_str(), start.parent])?;
-        self.append(row, &start.entry)?;
-        self.wake(key.clone());
+        let seq = self.append(row, &start.entry)?;
+        let wakeup = Wakeup::of_created(key.clone(), start.start.clone(), seq, now);
+        self.state.woken.push(wakeup);
         Ok(())
     }
 
@@ -155,9 +156,10 @@ impl Tx<'_> {
         Ok(true)
     }
 
-    pub(super) fn append(&mut self, row: i64, entry: &Entry) -> rusqlite::Result<()> {
+    pub(super) fn append(&mut self, row: i64, entry: &Entry) -> rusqlite::Result<MessageSeq> {
         self.state.last_message += 1;
-        self.insert_entry(row, self.state.last_message, entry)
+        self.insert_entry(row, self.state.last_message, entry)?;
+        Ok(MessageSeq(self.state.last_message))
     }
 
     /// Puts messages before everything that is in the inbox.
@@ -180,7 +182,7 @@ impl Tx<'_> {
     }
 
     pub(super) fn wake(&mut self, key: InstanceKey) {
-        self.state.woken.push(key);
+        self.state.woken.push(Wakeup::of(key));
     }
 
     /// Removes an instance with all that belongs to it.

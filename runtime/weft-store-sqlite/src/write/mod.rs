@@ -11,7 +11,8 @@ use std::collections::HashMap;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, params};
 use weft_id::{AppId, InstanceKey};
-use weft_store::{Error, Lease, Shard};
+use weft_orchestration::Outcome;
+use weft_store::{Error, Lease, Shard, Wakeup};
 
 use crate::fault;
 use lease::Hold;
@@ -40,9 +41,9 @@ pub(crate) struct State {
     apps: HashMap<AppId, i64>,
     holds: Vec<Hold>,
     /// Whom the current transaction has reached.
-    woken: Vec<InstanceKey>,
+    woken: Vec<Wakeup>,
     /// Whom the current transaction has ended.
-    ended: Vec<InstanceKey>,
+    ended: Vec<(InstanceKey, Outcome)>,
 }
 
 impl State {
@@ -72,11 +73,11 @@ impl State {
         read().map_err(fault::of_sql)
     }
 
-    pub(crate) fn take_woken(&mut self) -> Vec<InstanceKey> {
+    pub(crate) fn take_woken(&mut self) -> Vec<Wakeup> {
         std::mem::take(&mut self.woken)
     }
 
-    pub(crate) fn take_ended(&mut self) -> Vec<InstanceKey> {
+    pub(crate) fn take_ended(&mut self) -> Vec<(InstanceKey, Outcome)> {
         std::mem::take(&mut self.ended)
     }
 }

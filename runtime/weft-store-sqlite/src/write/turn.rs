@@ -2,7 +2,9 @@
 
 use rusqlite::params;
 use weft_id::{ExecutionId, InstanceKey};
-use weft_orchestration::{After, Message, NewTask, NewTimer, Outgoing, Status, Timestamp, Turn};
+use weft_orchestration::{
+    After, Message, NewTask, NewTimer, Outcome, Outgoing, Status, Timestamp, Turn,
+};
 use weft_store::{Consumed, Delivery, Error, Lease, RevisionId, Shard, TurnCommit};
 
 use super::{Entry, StartRow, Tx};
@@ -34,7 +36,8 @@ pub(crate) struct TurnRow {
 enum Next {
     Waiting,
     Ended {
-        outcome: String,
+        outcome: Outcome,
+        text: String,
     },
     Anew {
         start: StartRow,
@@ -81,7 +84,7 @@ impl TurnRow {
             After::Suspended => (Status::Suspended, Next::Waiting),
             After::Ended(outcome) => {
                 let text = json(&outcome);
-                (outcome.status(), Next::Ended { outcome: text })
+                (outcome.status(), Next::Ended { outcome, text })
             }
             After::ContinuedAsNew { start, carried } => {
                 let start = StartRow::new(start);
@@ -135,13 +138,13 @@ impl Tx<'_> {
                     self.insert_timer(row, turn.shard, timer)?;
                 }
             }
-            Next::Ended { outcome } => {
+            Next::Ended { outcome, text } => {
                 self.insert_turn(row, turn)?;
                 self.execute("DELETE FROM inbox WHERE instance = ?1", [row])?;
                 self.execute("DELETE FROM timer WHERE instance = ?1", [row])?;
                 let sql = "UPDATE detail SET outcome = ?2 WHERE instance = ?1";
-                self.execute(sql, params![row, outcome])?;
-                self.state.ended.push(turn.key.clone());
+                self.execute(sql, params![row, text])?;
+                self.state.ended.push((turn.key.clone(), outcome.clone()));
             }
             Next::Anew { start, carried } => {
                 self.begin_anew(row, start, carried)?;

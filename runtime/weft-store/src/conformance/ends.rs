@@ -146,15 +146,15 @@ pub async fn an_end_is_told_to_those_who_wait(store: &(impl Store + ?Sized)) {
     let (mut ending, mut still) = (store.ending(&key), store.ending(&other));
     worker.commit(turn(&key, 1, 0)).await.unwrap();
     let soon = std::time::Duration::from_millis(20);
-    let early = tokio::time::timeout(soon, ending.committed()).await;
+    let early = tokio::time::timeout(soon, ending.outcome()).await;
     assert!(early.is_err(), "a turn is no end");
     let mut last = turn(&key, 1, 1);
     last.turn.after = completed();
     worker.commit(last).await.unwrap();
-    ending.committed().await;
+    assert_eq!(ending.outcome().await, Outcome::Completed(text("output")));
     assert_eq!(
         store.instance(&key).await.unwrap().unwrap().status,
         Status::Completed
     );
-    assert!(tokio::time::timeout(soon, still.committed()).await.is_err());
+    assert!(tokio::time::timeout(soon, still.outcome()).await.is_err());
 }

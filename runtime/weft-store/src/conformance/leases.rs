@@ -111,9 +111,12 @@ pub async fn inboxes_wake_their_workers(store: &(impl Store + ?Sized)) {
     let worker = Worker::new(store).await;
     let mut wakeups = store.wakeups();
     let (key, child) = (key("a"), super::key("c"));
-    let woken = |key: &weft_id::InstanceKey| Ok(Wakeup { key: key.clone() });
+    let woken = |key: &weft_id::InstanceKey| Ok(Wakeup::of(key.clone()));
     worker.create(&key, 1).await;
-    assert_eq!(wakeups.try_recv(), woken(&key));
+    // Whoever is told of a new instance need not load it.
+    let created = wakeups.try_recv().unwrap();
+    assert_eq!(created.created.as_deref(), Some(&worker.load(&key).await));
+    assert_eq!(created.key, key);
     store.send(&key, event("e"), at(0)).await.unwrap();
     assert_eq!(wakeups.try_recv(), woken(&key));
 
@@ -124,7 +127,8 @@ pub async fn inboxes_wake_their_workers(store: &(impl Store + ?Sized)) {
         turn.tasks = vec![task(1, 1)];
     };
     worker.begin(&key, 1, begin).await;
-    assert_eq!(wakeups.try_recv(), woken(&child));
+    let created = wakeups.try_recv().unwrap();
+    assert_eq!(created.created.as_deref(), Some(&worker.load(&child).await));
     assert_eq!(wakeups.try_recv(), Err(TryRecvError::Empty));
     let lease = worker.lease(&key);
     for _ in 0..2 {

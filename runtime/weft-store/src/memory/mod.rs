@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::broadcast;
 use weft_id::{AppId, ExecutionId, InstanceKey, Tenant};
-use weft_orchestration::{Event, Message, NewTask, Start, Status, Timestamp};
+use weft_orchestration::{Event, Message, NewTask, Outcome, Start, Status, Timestamp};
 
 use crate::{
     Digest, Endings, Instance, KeyId, KeyRecord, MessageSeq, NodeId, Revision, Shard, TaskSeq,
@@ -57,12 +57,12 @@ impl MemoryStore {
     fn write<T>(&self, write: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state();
         let result = write(&mut state);
-        for key in std::mem::take(&mut state.woken) {
+        for wakeup in std::mem::take(&mut state.woken) {
             // Without receivers nobody runs instances, and nobody needs the news.
-            let _ = self.wakeups.send(Wakeup { key });
+            let _ = self.wakeups.send(wakeup);
         }
-        for key in std::mem::take(&mut state.ended) {
-            self.endings.tell(&key);
+        for (key, outcome) in std::mem::take(&mut state.ended) {
+            self.endings.tell(&key, outcome);
         }
         result
     }
@@ -80,9 +80,9 @@ struct State {
     messages_front: i64,
     tasks_last: i64,
     /// Whom the current write has reached.
-    woken: Vec<InstanceKey>,
+    woken: Vec<Wakeup>,
     /// Whom the current write has ended.
-    ended: Vec<InstanceKey>,
+    ended: Vec<(InstanceKey, Outcome)>,
     apps: BTreeMap<AppId, Vec<Revision>>,
     components: BTreeMap<Digest, Vec<u8>>,
     keys: BTreeMap<KeyId, KeyRecord>,
@@ -111,21 +111,7 @@ struct Record {
 impl Record {
     fn new(key: InstanceKey, start: Start, now: Timestamp) -> Self {
         Self {
-            instance: Instance {
-                key,
-                execution: start.execution,
-                name: start.name,
-                status: Status::Pending,
-                input: start.input,
-                outcome: None,
-                custom_status: None,
-                parent: start.parent,
-                revision: None,
-                created_at: now,
-                updated_at: now,
-                turns: 0,
-                history_len: 0,
-            },
+            instance: Instance::created(key, start, now),
             history: Vec::new(),
             inbox: BTreeMap::new(),
             tasks: BTreeMap::new(),
@@ -167,19 +153,33 @@ impl State {
     fn insert(&mut self, key: &InstanceKey, start: Start, now: Timestamp) {
         let record = Record::new(key.clone(), start.clone(), now);
         self.instances.insert(key.clone(), record);
-        self.put(key, Message::Start(start), now);
+        if let Some(seq) = self.append(key, Message::Start(start.clone()), now) {
+            let wakeup = Wakeup::of_created(key.clone(), start, seq, now);
+            self.woken.push(wakeup);
+        }
     }
 
-    /// Appends to the inbox of an open instance; what has nobody to take it is dropped.
+    /// Puts a message into the inbox of an open instance and wakes its worker; what has nobody to
+    /// take it is dropped.
     fn put(&mut self, key: &InstanceKey, message: Message, now: Timestamp) {
+        if self.append(key, message, now).is_some() {
+            self.woken.push(Wakeup::of(key.clone()));
+        }
+    }
+
+    fn append(
+        &mut self,
+        key: &InstanceKey,
+        message: Message,
+        now: Timestamp,
+    ) -> Option<MessageSeq> {
         self.messages_back += 1;
         let seq = MessageSeq(self.messages_back);
-        if let Some(record) = self.open(key) {
-            record.inbox.insert(seq, message);
-            record.instance.updated_at = now;
-            self.woken.push(key.clone());
-            self.refresh(key);
-        }
+        let record = self.open(key)?;
+        record.inbox.insert(seq, message);
+        record.instance.updated_at = now;
+        self.refresh(key);
+        Some(seq)
     }
 
     /// Removes an instance with all that belongs to it.

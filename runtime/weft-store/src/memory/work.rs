@@ -335,9 +335,9 @@ impl State {
         if let Some(record) = self.instances.get_mut(key) {
             record.inbox.clear();
             record.instance.status = outcome.status();
-            record.instance.outcome = Some(outcome);
+            record.instance.outcome = Some(outcome.clone());
         }
-        self.ended.push(key.clone());
+        self.ended.push((key.clone(), outcome));
     }
 
     fn begin_anew(&mut self, key: &InstanceKey, start: Start, carried: Vec<Message>) {
@@ -358,7 +358,7 @@ impl State {
             instance.status = Status::Running;
             instance.turns = 0;
             instance.history_len = 0;
-            self.woken.push(key.clone());
+            self.woken.push(Wakeup::of(key.clone()));
         }
     }
 }

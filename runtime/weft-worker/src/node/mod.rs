@@ -234,7 +234,11 @@ impl Loop {
 
     async fn woken(&mut self, wakeup: Result<Wakeup, broadcast::error::RecvError>) {
         match wakeup {
-            Ok(Wakeup { key }) => self.wake(key),
+            Ok(Wakeup { key, created: None }) => self.wake(key),
+            Ok(Wakeup {
+                key,
+                created: Some(created),
+            }) => self.wake_created(key, created),
             Err(broadcast::error::RecvError::Lagged(_)) => {
                 let shards: Vec<Shard> = self.leases.keys().copied().collect();
                 for shard in shards {
@@ -338,11 +342,11 @@ mod tests {
         let (sender, mut receiver) = broadcast::channel(1);
         let key = InstanceKey::new(weft_id::AppId::default(), "i".parse().unwrap());
         for _ in 0..2 {
-            sender.send(Wakeup { key: key.clone() }).unwrap();
+            sender.send(Wakeup::of(key.clone())).unwrap();
         }
         let lagged = broadcast::error::RecvError::Lagged(1);
         assert_eq!(waiting(&mut receiver), Some(Err(lagged)));
-        assert_eq!(waiting(&mut receiver), Some(Ok(Wakeup { key })));
+        assert_eq!(waiting(&mut receiver), Some(Ok(Wakeup::of(key))));
         assert_eq!(waiting(&mut receiver), None);
     }
 }

@@ -1,6 +1,9 @@
 //! What the worker holds of one instance.
 
+use std::sync::Arc;
+
 use weft_id::ExecutionId;
+use weft_store::Loaded;
 
 use crate::turn::{Arrival, Live};
 
@@ -11,6 +14,8 @@ pub(super) struct Slot {
     pub(super) arrivals: Vec<Arrival>,
     /// Whether the inbox may hold something unread.
     pub(super) dirty: bool,
+    /// What is known of an instance that was created a moment ago; gone with any other news.
+    pub(super) created: Option<Arc<Loaded>>,
     pub(super) state: State,
     /// What the running turn has taken of the arrivals.
     pub(super) taken: Vec<Taken>,

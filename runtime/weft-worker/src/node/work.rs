@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use weft_id::InstanceKey;
 use weft_orchestration::{Failure, Payload, failure_kind};
-use weft_store::{PendingTask, PendingTimer, Shard, TaskSeq};
+use weft_store::{Loaded, PendingTask, PendingTimer, Shard, TaskSeq};
 
 use super::slot::{Slot, State, Taken};
 use super::{Doing, Done, Loop};
@@ -20,8 +20,20 @@ impl Loop {
     /// Notes that an instance's inbox has something, and queues it.
     pub(super) fn wake(&mut self, key: InstanceKey) {
         if self.lease_of(&key).is_some() {
-            self.slots.entry(key.clone()).or_default().dirty = true;
+            let slot = self.slots.entry(key.clone()).or_default();
+            slot.dirty = true;
+            slot.created = None;
             self.enqueue(key);
+        }
+    }
+
+    /// The same for an instance that has just been created, with all that there is of it.
+    pub(super) fn wake_created(&mut self, key: InstanceKey, created: Arc<Loaded>) {
+        let is_new = !self.slots.contains_key(&key);
+        self.wake(key.clone());
+        // Beside a slot this may be old news, which another has overtaken.
+        if is_new && let Some(slot) = self.slots.get_mut(&key) {
+            slot.created = Some(created);
         }
     }
 
@@ -116,6 +128,7 @@ impl Loop {
             live: slot.live.take(),
             arrivals: std::mem::take(&mut slot.arrivals),
             read_inbox: std::mem::take(&mut slot.dirty),
+            created: slot.created.take(),
             give_up,
         };
         self.turns_running += 1;
