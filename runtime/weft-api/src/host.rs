@@ -5,7 +5,7 @@ use bytes::Bytes;
 use weft_app::{DescribedFunction, Function};
 use weft_id::{AppId, Component, Tenant};
 use weft_orchestration::{Failure, Payload, Timestamp};
-use weft_store::{Digest, RevisionId};
+use weft_store::{Digest, Error, RevisionId};
 
 /// The node as the API sees it.
 #[async_trait]
@@ -31,6 +31,13 @@ pub trait Host: Send + Sync + 'static {
     /// Called after another revision of the app became active, and after the app was deleted.
     /// When it returns, this node serves the change.
     async fn deployed(&self, app: &AppId);
+
+    /// Whether the active revision of the app has an orchestrator of this name, from memory where
+    /// that is at hand: every start asks. `None` where there is no such app.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn has_orchestrator(&self, app: &AppId, name: &str) -> Result<Option<bool>, Error>;
 
     fn now(&self) -> Timestamp;
 

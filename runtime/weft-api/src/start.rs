@@ -1,7 +1,6 @@
 //! Starting an orchestration, for both APIs.
 
 use http::HeaderMap;
-use weft_app::{Deployment, FunctionKind};
 use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
 use weft_orchestration::{Payload, Start};
 use weft_store::{IdReuse, NewInstance};
@@ -17,9 +16,13 @@ pub(crate) struct Order {
     pub(crate) trace_parent: Option<String>,
 }
 
-pub(crate) fn is_orchestrator(deployment: &Deployment, name: &str) -> bool {
-    let function = deployment.function(name, FunctionKind::Orchestrator);
-    function.is_some()
+/// Whether the app has such an orchestrator.
+///
+/// # Errors
+/// 404 for an absent app, and the store's.
+pub(crate) async fn is_orchestrator(api: &Api, app: &AppId, name: &str) -> Result<bool, Problem> {
+    let found = api.host.has_orchestrator(app, name).await?;
+    found.ok_or_else(|| Problem::not_found(format!("app {}", app.app)))
 }
 
 /// An id for an instance whose caller names none.

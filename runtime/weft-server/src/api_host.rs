@@ -5,9 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use weft_api::{Call, Host, InvokeError, Invoked, PrepareError, Prepared};
+use weft_app::FunctionKind;
 use weft_id::{AppId, Component, Tenant};
 use weft_orchestration::Timestamp;
 use weft_sandbox::{ActivityCall, CallError, Invocation, Sandbox, UploadError};
+use weft_store::Error;
 use weft_worker::Clock;
 
 use crate::deployments::Deployments;
@@ -58,6 +60,14 @@ impl Host for ApiHost {
         if let Err(error) = self.deployments.reload(app).await {
             tracing::error!(%app, %error, "a deployment cannot be served");
         }
+    }
+
+    async fn has_orchestrator(&self, app: &AppId, name: &str) -> Result<Option<bool>, Error> {
+        let active = self.deployments.active(app).await?;
+        Ok(active.map(|active| {
+            let found = active.deployment.function(name, FunctionKind::Orchestrator);
+            found.is_some()
+        }))
     }
 
     fn now(&self) -> Timestamp {

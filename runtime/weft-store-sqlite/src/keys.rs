@@ -31,19 +31,28 @@ impl Keys for SqliteStore {
                     key.expires_at.map(of_time),
                 ],
             )?;
+            tx.keys_changed();
             Ok(())
         })
         .await
     }
 
     async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, Error> {
-        let id = id.clone();
-        self.read(move |tx| {
+        let era = match self.reports.keys.get(id) {
+            Ok(key) => return Ok(Some(key)),
+            Err(era) => era,
+        };
+        let wanted = id.clone();
+        let read = self.read(move |tx| {
             let mut statement = tx.prepare_cached(&format!("{SELECT} WHERE id = ?1"))?;
-            let mut rows = statement.query([&id.0])?;
+            let mut rows = statement.query([&wanted.0])?;
             rows.next()?.map(to_key).transpose()
-        })
-        .await
+        });
+        let key = read.await?;
+        if let Some(key) = &key {
+            self.reports.keys.keep(era, id.clone(), key.clone());
+        }
+        Ok(key)
     }
 
     async fn keys(&self, tenant: Option<&Tenant>) -> Result<Vec<KeyRecord>, Error> {
@@ -66,7 +75,10 @@ impl Keys for SqliteStore {
         self.write(
             move |tx| match tx.execute("DELETE FROM key WHERE id = ?1", [&id.0])? {
                 0 => Err(Error::NotFound.into()),
-                _ => Ok(()),
+                _ => {
+                    tx.keys_changed();
+                    Ok(())
+                }
             },
         )
         .await

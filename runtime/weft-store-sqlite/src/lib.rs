@@ -12,6 +12,7 @@
 //! operation once the disk has failed a commit.
 
 mod apps;
+mod cache;
 mod column;
 mod components;
 mod directory;
@@ -25,6 +26,7 @@ mod work;
 mod write;
 mod writer;
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -33,6 +35,7 @@ use rusqlite::Transaction;
 use tokio::sync::{broadcast, watch};
 use weft_store::{Endings, Error};
 
+use cache::Cache;
 use directory::Directory;
 use fault::Fault;
 use reader::Readers;
@@ -41,6 +44,9 @@ use writer::{Counters, Reports, Writer};
 
 /// More than a receiver leaves unread unless it is stuck; one that lags reads `ready` again.
 const WAKEUPS_MAX: usize = 16_384;
+
+/// Keys that are kept in memory: every request presents one.
+const KEYS_MAX: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
 
 /// An open data directory. Dropping it writes what is queued and frees the directory.
 #[derive(Debug)]
@@ -70,6 +76,7 @@ impl SqliteStore {
         let reports = Reports {
             wakeups: broadcast::Sender::new(WAKEUPS_MAX),
             endings: Endings::default(),
+            keys: Arc::new(Cache::new(KEYS_MAX)),
             failed: watch::Sender::new(None),
             counters: Arc::new(Counters::default()),
         };

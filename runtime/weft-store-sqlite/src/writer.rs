@@ -17,8 +17,9 @@ use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use weft_store::{Endings, Error, Wakeup};
+use weft_store::{Endings, Error, KeyId, KeyRecord, Wakeup};
 
+use crate::cache::Cache;
 use crate::fault::{self, Fault};
 use crate::write::{State, Tx};
 
@@ -41,6 +42,7 @@ pub(crate) struct Counters {
 pub(crate) struct Reports {
     pub(crate) wakeups: broadcast::Sender<Wakeup>,
     pub(crate) endings: Endings,
+    pub(crate) keys: Arc<Cache<KeyId, KeyRecord>>,
     pub(crate) failed: watch::Sender<Option<String>>,
     pub(crate) counters: Arc<Counters>,
 }
@@ -225,6 +227,9 @@ impl Thread {
         let counters = &self.reports.counters;
         counters.transactions.fetch_add(1, Ordering::Relaxed);
         counters.writes.fetch_add(writes as u64, Ordering::Relaxed);
+        if self.state.take_keys_changed() {
+            self.reports.keys.drop_all();
+        }
         for wakeup in self.state.take_woken() {
             // Without receivers nobody runs instances, and nobody needs the news.
             let _ = self.reports.wakeups.send(wakeup);

@@ -14,7 +14,7 @@ use super::Context;
 use super::status::{self, Shown};
 use crate::start::{Order, is_orchestrator, random_id, start as begin, trace_parent};
 use crate::wait::until_ended;
-use crate::{Problem, body, deploy};
+use crate::{Problem, body};
 
 /// How long the news of this process is waited for alone; then the store is asked as well, since
 /// another node may run the instance.
@@ -46,8 +46,7 @@ pub(super) async fn start(
         true => Payload::null(),
         false => body::payload(&bytes)?,
     };
-    let (_, deployment) = deploy::active(&context.api, &context.app).await?;
-    if !is_orchestrator(&deployment, &function) {
+    if !is_orchestrator(&context.api, &context.app, &function).await? {
         // The peers answer 400 here, not 404.
         let detail = format!("there is no orchestrator {function}");
         return Err(Problem::invalid(detail));

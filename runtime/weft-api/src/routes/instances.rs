@@ -135,8 +135,7 @@ pub(super) async fn start_instance(
             .map_err(|error: weft_id::Error| Problem::invalid(error.to_string()))?,
         None => random_id(),
     };
-    let (_, deployment) = deploy::active(&api, &access.app).await?;
-    if !is_orchestrator(&deployment, &order.orchestrator) {
+    if !is_orchestrator(&api, &access.app, &order.orchestrator).await? {
         let what = format!("orchestrator {}", order.orchestrator);
         return Err(Problem::not_found(what));
     }

@@ -16,19 +16,21 @@ use weft_api::{
     Api, Call, Config, Host, InvokeError, Invoked, LogBook, PrepareError, Prepared, admin_router,
     durable_router,
 };
-use weft_app::DescribedFunction;
+use weft_app::{Deployment, DescribedFunction, FunctionKind};
 use weft_id::{AppId, Component, InstanceKey, Tenant};
 use weft_orchestration::{
     After, Event, EventKind, Failure, Message, Outcome, Payload, Timestamp, Turn,
 };
 use weft_store::{
-    Consumed, Digest, Keys as _, MemoryStore, NodeId, Role, Shard, TurnCommit, Work as _,
+    Apps as _, Consumed, Digest, Error, Keys as _, MemoryStore, NodeId, Role, Shard, TurnCommit,
+    Work as _,
 };
 
 pub(crate) const NOW: u64 = 1_800_000_000_000;
 
 /// Reads the functions of an upload from its bytes, which are JSON in place of WebAssembly.
 pub(crate) struct TestHost {
+    store: Arc<MemoryStore>,
     clock: AtomicU64,
     pub(crate) ready: AtomicBool,
     pub(crate) deployed: AtomicU64,
@@ -87,6 +89,15 @@ impl Host for TestHost {
             "busy" => Err(InvokeError::Busy("100 calls run".into())),
             _ => Err(InvokeError::Internal("secret cause".into())),
         }
+    }
+
+    async fn has_orchestrator(&self, app: &AppId, name: &str) -> Result<Option<bool>, Error> {
+        let Some(active) = self.store.active_revision(app).await? else {
+            return Ok(None);
+        };
+        let deployment = Deployment::from_json(active.deployment.as_str()).unwrap();
+        let found = deployment.function(name, FunctionKind::Orchestrator);
+        Ok(Some(found.is_some()))
     }
 
     async fn deployed(&self, _: &AppId) {
@@ -155,6 +166,7 @@ impl Node {
     pub(crate) async fn with(config: Config) -> Self {
         let store = Arc::new(MemoryStore::new());
         let host = Arc::new(TestHost {
+            store: store.clone(),
             clock: AtomicU64::new(NOW),
             ready: AtomicBool::new(true),
             deployed: AtomicU64::new(0),

@@ -38,6 +38,8 @@ pub(crate) struct State {
     /// Numbers of messages rise at the back of the inboxes and fall at the front.
     last_message: i64,
     first_message: i64,
+    /// Whether the current transaction has changed a key.
+    keys_changed: bool,
     apps: HashMap<AppId, i64>,
     holds: Vec<Hold>,
     /// Whom the current transaction has reached.
@@ -64,6 +66,7 @@ impl State {
                 last_task: number("SELECT coalesce(max(seq), 0) FROM task")?,
                 last_message: number("SELECT max(coalesce(max(seq), 0), 0) FROM inbox")?,
                 first_message: number("SELECT min(coalesce(min(seq), 0), 0) FROM inbox")?,
+                keys_changed: false,
                 apps: HashMap::new(),
                 holds: lease::read(conn)?,
                 woken: Vec::new(),
@@ -75,6 +78,10 @@ impl State {
 
     pub(crate) fn take_woken(&mut self) -> Vec<Wakeup> {
         std::mem::take(&mut self.woken)
+    }
+
+    pub(crate) fn take_keys_changed(&mut self) -> bool {
+        std::mem::take(&mut self.keys_changed)
     }
 
     pub(crate) fn take_ended(&mut self) -> Vec<(InstanceKey, Outcome)> {
@@ -132,6 +139,10 @@ impl<'a> Tx<'a> {
         let row = self.conn.last_insert_rowid();
         self.state.apps.insert(app.clone(), row);
         Ok(row)
+    }
+
+    pub(crate) fn keys_changed(&mut self) {
+        self.state.keys_changed = true;
     }
 
     pub(crate) fn forget_app(&mut self, app: &AppId) {
