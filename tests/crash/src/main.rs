@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use weft_crash::faults::{Base, disk, io_error, kills, pause, syscalls};
+use weft_crash::power::{self, Syncs};
 use weft_crash::report::Report;
 use weft_testkit::node::weft_binary;
 
@@ -20,6 +21,9 @@ struct Args {
     /// Of all writes and fsyncs, kill at every n-th
     #[arg(long, default_value_t = 1)]
     every: usize,
+    /// How many seeds of simulated power cuts are run, from the seed on
+    #[arg(long, default_value_t = 500)]
+    power_seeds: u64,
     /// Do this only; may be repeated
     #[arg(long, value_enum)]
     only: Vec<Part>,
@@ -49,6 +53,8 @@ enum Part {
     Disk,
     /// EIO for an fsync; needs strace
     IoError,
+    /// Power cuts in simulation
+    Power,
 }
 
 #[tokio::main]
@@ -75,6 +81,7 @@ async fn main() -> anyhow::Result<ExitCode> {
             Part::Pause => pause::run(&base, 2).await?,
             Part::Disk => disk::run(&base, 3).await?,
             Part::IoError => io_error::run(&base, 10).await?,
+            Part::Power => power::run(seed, args.power_seeds, Syncs::Kept).await?,
         };
         Report::print(&section);
         report.sections.push(section);

@@ -1,3 +1,4 @@
 //! A short run of everything; `cargo xtask crash` is the long one.
 
 mod kills;
+mod power;
