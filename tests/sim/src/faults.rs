@@ -11,11 +11,10 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 use weft_id::{AppId, ExecutionId, InstanceKey, Tenant};
 use weft_orchestration::{Event, Failure, Message, Payload, Timestamp};
-use weft_store::MemoryStore;
 use weft_store::{
     Apps, Digest, Ending, Error, Filter, Instance, Instances, KeyId, KeyRecord, KeyValue, Keys,
     Lease, Loaded, MessageSeq, NewInstance, NewRevision, NodeId, Page, PageRequest, PendingTask,
-    PendingTimer, Purged, Recorded, Revision, RevisionId, Shard, TaskSeq, TurnCommit, Wakeup, Work,
+    PendingTimer, Purged, Recorded, Revision, RevisionId, Shard, Store, TaskSeq, TurnCommit, Wakeup, Work,
 };
 
 /// What goes wrong, in thousandths of all calls.
@@ -47,13 +46,15 @@ pub enum Plant {
     DrawsLots,
     /// An event is taken out of the inbox without being recorded.
     LostEvent,
+    /// A message is acknowledged once and delivered twice.
+    DeliveredTwice,
 }
 
 /// What the nodes of a cluster share beside the store, for planted bugs.
 pub type Owners = Arc<Mutex<BTreeMap<Shard, Lease>>>;
 
 pub struct FaultyStore {
-    inner: Arc<MemoryStore>,
+    inner: Arc<dyn Store>,
     rng: Mutex<StdRng>,
     fault: Fault,
     plant: Option<Plant>,
@@ -68,7 +69,7 @@ impl FaultyStore {
     /// Starts a task that passes on news, until the store is dropped.
     #[must_use]
     pub fn new(
-        inner: Arc<MemoryStore>,
+        inner: Arc<impl Store + 'static>,
         seed: u64,
         fault: Fault,
         plant: Option<Plant>,
@@ -229,6 +230,7 @@ impl Work for FaultyStore {
                 Plant::OutboxOutsideTransaction
                 | Plant::LostStart
                 | Plant::LostEvent
+                | Plant::DeliveredTwice
                 | Plant::DrawsLots
                 | Plant::NoFencing,
             )
@@ -269,6 +271,9 @@ impl Instances for FaultyStore {
     }
 
     async fn send(&self, key: &InstanceKey, message: Message, now: Timestamp) -> Result<(), Error> {
+        if self.plant == Some(Plant::DeliveredTwice) && self.happens(50) {
+            self.inner.send(key, message.clone(), now).await?;
+        }
         self.call(self.inner.send(key, message, now)).await
     }
 

@@ -17,4 +17,4 @@ pub mod runner;
 pub mod world;
 
 pub use faults::{Fault, Plant};
-pub use world::{Failed, simulate};
+pub use world::{Failed, simulate, simulate_one_node};

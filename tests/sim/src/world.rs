@@ -50,6 +50,8 @@ struct World {
     fault: Fault,
     plant: Option<Plant>,
     nodes_started: u128,
+    /// Whether the first node stays the only one.
+    one_node: bool,
 }
 
 /// Runs one seed.
@@ -60,13 +62,39 @@ struct World {
 /// # Panics
 /// When no runtime can be made.
 pub fn simulate(seed: u64, plant: Option<Plant>) -> Result<(), Failed> {
+    in_simulated_time(seed, async { World::new(seed, plant).run().await })
+}
+
+/// Runs one seed on one node that is never replaced and never loses a lease, while many of its
+/// commits take effect and are reported as failed: nobody but itself can mend what it misses then.
+///
+/// # Errors
+/// As [`simulate`].
+///
+/// # Panics
+/// As [`simulate`].
+pub fn simulate_one_node(seed: u64) -> Result<(), Failed> {
+    in_simulated_time(seed, async {
+        let mut world = World::new(seed, None);
+        world.fault = Fault {
+            unknown: 150,
+            ..Fault::default()
+        };
+        world.one_node = true;
+        world.run().await
+    })
+}
+
+fn in_simulated_time(
+    seed: u64,
+    run: impl Future<Output = Result<(), String>>,
+) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime without I/O needs nothing of the system");
-    let ran = runtime.block_on(async { World::new(seed, plant).run().await });
-    ran.map_err(|what| Failed { seed, what })
+    runtime.block_on(run).map_err(|what| Failed { seed, what })
 }
 
 impl World {
@@ -97,6 +125,7 @@ impl World {
             fault,
             plant,
             nodes_started: 0,
+            one_node: false,
         }
     }
 
@@ -111,7 +140,10 @@ impl World {
             LEASE_TTL * 2,
         );
         let config = Config {
-            shards_max: self.rng.random_range(SHARDS / 2..=SHARDS),
+            shards_max: match self.one_node {
+                true => SHARDS,
+                false => self.rng.random_range(SHARDS / 2..=SHARDS),
+            },
             lease_ttl: LEASE_TTL,
             turns_max: self.rng.random_range(1..20),
             activities_max: self.rng.random_range(1..20),
@@ -132,7 +164,10 @@ impl World {
     }
 
     async fn run(mut self) -> Result<(), String> {
-        let mut nodes = vec![self.start_node(), self.start_node()];
+        let mut nodes = vec![self.start_node()];
+        if !self.one_node {
+            nodes.push(self.start_node());
+        }
         let mut names = 0;
         let count = self.rng.random_range(1..8);
         let programs: Vec<(InstanceKey, Program)> = (0..count)
@@ -151,7 +186,9 @@ impl World {
         loop {
             let pause = self.rng.random_range(50..3_000);
             tokio::time::sleep(Duration::from_millis(pause)).await;
-            if Instant::now() < calm_at {
+            if self.one_node {
+                // Nobody helps.
+            } else if Instant::now() < calm_at {
                 self.trouble(&mut nodes);
             } else {
                 // A cluster that is never left in peace need not finish.

@@ -2,7 +2,7 @@
 //!
 //! `WEFT_SIM_SEED=N` runs one seed again, `WEFT_SIM_SEEDS=N` runs that many.
 
-use weft_sim::{Failed, Plant, simulate};
+use weft_sim::{Failed, Plant, simulate, simulate_one_node};
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
@@ -18,6 +18,15 @@ fn every_seed_behaves_like_the_model() {
     for seed in seeds {
         if let Err(Failed { seed, what }) = simulate(seed, None) {
             panic!("seed {seed}: {what}\nrun it again with WEFT_SIM_SEED={seed}");
+        }
+    }
+}
+
+#[test]
+fn a_node_alone_makes_up_for_commits_reported_as_failed() {
+    for seed in 0..500 {
+        if let Err(Failed { seed, what }) = simulate_one_node(seed) {
+            panic!("seed {seed}: {what}");
         }
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Slot {
     pub(super) taken: Vec<Taken>,
     /// The epoch of the shard's lease when the running turn began.
     pub(super) epoch: u64,
+    /// Whether a turn since the last commit may have taken effect without being known here.
+    pub(super) unsure: bool,
     /// Failures to run its code, in a row.
     pub(super) failures: u32,
     /// Turns in a row that were not committed, for whatever reason: the pause grows with them.

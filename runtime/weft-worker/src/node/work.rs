@@ -143,9 +143,7 @@ impl Loop {
 
     pub(super) fn turn_finished(&mut self, key: &InstanceKey, finished: Finished) {
         self.turns_running -= 1;
-        if !matches!(finished, Finished::Retry { .. }) {
-            self.forget_taken(key);
-        }
+        self.forget_taken(key);
         let epoch = self.lease_of(key).map(|lease| lease.epoch);
         let Some(slot) = self.slots.get_mut(key) else {
             return;
@@ -161,19 +159,26 @@ impl Loop {
             Finished::Committed(committed) => {
                 (slot.failures, slot.retries) = (0, 0);
                 self.committed(key, committed);
+                self.take_stock(key);
             }
-            Finished::Idle { live } => slot.live = live,
-            Finished::Gone => {}
+            Finished::Idle { live } => {
+                slot.live = live;
+                self.take_stock(key);
+            }
+            Finished::Gone => self.take_stock(key),
             Finished::Retry { arrivals, cause } => {
                 slot.dirty = true;
-                slot.arrivals.splice(0..0, arrivals);
                 let why = match cause {
-                    RetryCause::Store(why) => why,
+                    RetryCause::Store(why) => {
+                        slot.unsure = true;
+                        why
+                    }
                     RetryCause::Code(why) => {
                         slot.failures += 1;
                         why
                     }
                 };
+                self.take_back(key, arrivals);
                 return self.pause(key, &why);
             }
             Finished::LeaseLost => return self.lease_lost(key),
@@ -182,15 +187,49 @@ impl Loop {
         self.rest(key);
     }
 
+    /// Keeps arrivals for the next turn. They stay known, so that what they came from is not run
+    /// again meanwhile.
+    fn take_back(&mut self, key: &InstanceKey, arrivals: Vec<Arrival>) {
+        for arrival in &arrivals {
+            match Taken::from(arrival) {
+                Taken::Task(execution, id) => {
+                    self.activities_known.insert((key.clone(), execution, id));
+                }
+                Taken::Timer(execution, id) => {
+                    self.firing.insert((key.clone(), execution, id));
+                }
+            }
+        }
+        let slot = self.slots.get_mut(key).expect("the caller holds it");
+        slot.arrivals.splice(0..0, arrivals);
+    }
+
+    /// After turns that were reported as failed by the store, and may have taken effect all the
+    /// same: what they created is in the store and not known here. Called once a later turn has
+    /// gone through, since by then nothing of the store has run here that still stands there.
+    fn take_stock(&mut self, key: &InstanceKey) {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        if std::mem::take(&mut slot.unsure) {
+            self.read_again(Shard::of(key));
+        }
+    }
+
+    /// Looks in the store for timers and activities that are not known here.
+    fn read_again(&mut self, shard: Shard) {
+        if let Some(timers) = self.timers.get_mut(&shard) {
+            timers.reload();
+            self.timers_quiet_until = Instant::now();
+            self.activities_overflow.insert(shard, None);
+        }
+    }
+
     pub(super) fn turn_panicked(&mut self, key: &InstanceKey) {
         self.turns_running -= 1;
         // What the turn had taken still stands in the store.
         self.forget_taken(key);
-        let shard = Shard::of(key);
-        if let Some(timers) = self.timers.get_mut(&shard) {
-            timers.reload();
-            self.activities_overflow.insert(shard, None);
-        }
+        self.read_again(Shard::of(key));
         if let Some(slot) = self.slots.get_mut(key) {
             slot.dirty = true;
             slot.failures += 1;
