@@ -154,7 +154,7 @@ pub struct GuestLimits {
     pub idle_max: Duration,
     /// Bytes of log that one invocation writes; the rest is counted (default 256 KiB).
     pub log_bytes_max: usize,
-    /// Wall-clock time that one turn of an orchestrator may take (default 10 s).
+    /// Processor time that one turn of an orchestrator may take (default 10 s).
     pub turn_max: Duration,
 }
 

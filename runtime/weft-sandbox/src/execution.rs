@@ -7,7 +7,9 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 use weft_orchestration::{
     After, Failure, Message, Next, Payload, Replay, TaskHandle, Timestamp, Turn,
@@ -19,30 +21,42 @@ use crate::loaded::Loaded;
 use crate::state::Role;
 use crate::{CallError, Sandbox};
 
+/// The processor time of this thread.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
 /// What the guest and its execution share.
 pub(crate) struct Durable {
     replay: Mutex<Replay>,
     park: Mutex<Park>,
-    turn_max: Duration,
 }
 
 struct Park {
     /// The guest waits for a delivery.
     parked: bool,
+    /// The guest was interrupted while it computed.
+    yielded: bool,
     wait: Option<Waker>,
-    turn_started: Instant,
+}
+
+/// How far a poll of the guest has come.
+enum Step {
+    Returned(Result<Returned, CallError>),
+    Parked,
+    Yielded,
 }
 
 impl Durable {
-    fn new(replay: Replay, turn_max: Duration) -> Self {
+    fn new(replay: Replay) -> Self {
         Self {
             replay: Mutex::new(replay),
             park: Mutex::new(Park {
                 parked: false,
+                yielded: false,
                 wait: None,
-                turn_started: Instant::now(),
             }),
-            turn_max,
         }
     }
 
@@ -54,9 +68,9 @@ impl Durable {
         self.park.lock().expect("no panic while it is held")
     }
 
-    /// When the current turn started, and how long it may take.
-    pub(crate) fn turn_time(&self) -> (Instant, Duration) {
-        (self.park().turn_started, self.turn_max)
+    /// Notes that the guest is interrupted while it computes.
+    pub(crate) fn interrupted(&self) {
+        self.park().yielded = true;
     }
 
     /// Waits for the first of `tasks`, over as many turns as it takes.
@@ -81,7 +95,6 @@ impl Durable {
         let wait = {
             let mut park = self.park();
             park.parked = false;
-            park.turn_started = Instant::now();
             park.wait.take()
         };
         if let Some(wait) = wait {
@@ -118,12 +131,11 @@ impl Sandbox {
     pub async fn open(&self, call: Invocation, replay: Replay) -> Result<Execution, CallError> {
         let loaded = self.load(call.component).await?;
         loaded.orchestrator()?;
-        let turn_max = self.config().guest.turn_max;
         Ok(Execution {
             sandbox: self.clone(),
             call,
             loaded,
-            durable: Arc::new(Durable::new(replay, turn_max)),
+            durable: Arc::new(Durable::new(replay)),
             stage: Stage::Fresh,
         })
     }
@@ -191,17 +203,8 @@ impl Execution {
                 return Err(CallError::Internal(over.to_owned()));
             }
         };
-        let turn_max = self.durable.turn_max;
-        let durable = Arc::clone(&self.durable);
-        let until_parked = poll_fn(|cx| match guest.as_mut().poll(cx) {
-            Poll::Ready(returned) => Poll::Ready(Some(returned)),
-            Poll::Pending if durable.park().parked => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        });
-        let outcome = match tokio::time::timeout(turn_max, until_parked).await {
-            Ok(outcome) => outcome,
-            Err(_) => Some(Err(CallError::Timeout(turn_max))),
-        };
+        let turn_max = self.sandbox.config().guest.turn_max;
+        let outcome = until_parked(&self.durable, &mut guest, turn_max).await;
         match outcome {
             None => self.stage = Stage::Parked(guest),
             Some(Ok(returned)) => {
@@ -226,7 +229,7 @@ impl Execution {
         let start = self.durable.replay().begin()?;
         let role = Role::Orchestrator(Arc::clone(&self.durable));
         let name = self.call.function.name.clone();
-        let turn_max = self.durable.turn_max;
+        let turn_max = self.sandbox.config().guest.turn_max;
         let mut store = self.sandbox.store(self.call.clone(), role, turn_max);
         let loaded = Arc::clone(&self.loaded);
         Some(Box::pin(async move {
@@ -240,6 +243,39 @@ impl Execution {
             let returned = run.await;
             returned.map_err(|error| store.data().explain(&error))
         }))
+    }
+}
+
+/// Polls the guest until it returns, or waits for a delivery (`None`). Its time is counted as
+/// processor time, since a host that is stopped or overloaded is no fault of the guest.
+async fn until_parked(
+    durable: &Durable,
+    guest: &mut Guest,
+    turn_max: Duration,
+) -> Option<Result<Returned, CallError>> {
+    let mut spent = Duration::ZERO;
+    loop {
+        let step = poll_fn(|cx| {
+            let from = processor_time();
+            let polled = guest.as_mut().poll(cx);
+            spent += processor_time().saturating_sub(from);
+            let mut park = durable.park();
+            let yielded = std::mem::take(&mut park.yielded);
+            match polled {
+                Poll::Ready(returned) => Poll::Ready(Step::Returned(returned)),
+                Poll::Pending if park.parked => Poll::Ready(Step::Parked),
+                Poll::Pending if yielded => Poll::Ready(Step::Yielded),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        match tokio::time::timeout(turn_max, step).await {
+            Ok(Step::Returned(returned)) => return Some(returned),
+            Ok(Step::Parked) => return None,
+            Ok(Step::Yielded) if spent < turn_max => tokio::task::yield_now().await,
+            // It computes for too long, or waits for something that is no durable task: the
+            // timeout passes only while the guest has nothing to do.
+            Ok(Step::Yielded) | Err(_) => return Some(Err(CallError::Timeout(turn_max))),
+        }
     }
 }
 

@@ -148,17 +148,19 @@ impl NewStore<'_> {
 impl State {
     /// Called at each epoch while the guest computes.
     fn tick(&self) -> wasmtime::Result<UpdateDeadline> {
-        let (started, timeout) = match &self.role {
-            Role::Orchestrator(durable) => durable.turn_time(),
-            Role::Http | Role::Activity | Role::Describe => (self.started, self.timeout),
-        };
-        let elapsed = started.elapsed();
-        if elapsed >= timeout {
-            return Err(TimeUp.into());
-        }
-        if elapsed < TICK {
-            // Just resumed: the epochs that passed were not this guest's.
-            return Ok(UpdateDeadline::Continue(1));
+        match &self.role {
+            // Whoever drives the turn counts its time from one interruption to the next.
+            Role::Orchestrator(durable) => durable.interrupted(),
+            Role::Http | Role::Activity | Role::Describe => {
+                let elapsed = self.started.elapsed();
+                if elapsed >= self.timeout {
+                    return Err(TimeUp.into());
+                }
+                if elapsed < TICK {
+                    // Just started: the epochs that passed were not this guest's.
+                    return Ok(UpdateDeadline::Continue(1));
+                }
+            }
         }
         // The runtime's own yield puts the guest behind the others that are ready.
         let pause = Box::pin(tokio::task::yield_now());

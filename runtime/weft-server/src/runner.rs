@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use weft_app::FunctionKind;
 use weft_orchestration::{Failure, Payload, failure_kind};
 use weft_sandbox::{CallError, Sandbox};
-use weft_worker::{ActivityCall, Open, OpenError, Opened, Runner};
+use weft_worker::{ActivityCall, Open, OpenError, Opened, Runner, TurnError};
 
 use crate::deployments::Deployments;
 
 mod execution;
 
-use execution::Parked;
+use execution::{Parked, transient};
 
 pub(crate) struct SandboxRunner {
     pub(crate) sandbox: Sandbox,
@@ -27,7 +27,8 @@ impl Runner for SandboxRunner {
             .deployments
             .find(app, open.revision, &open.name, FunctionKind::Orchestrator)
             .await
-            .map_err(|error| OpenError::Transient(error.to_string()))?;
+            // The store does not answer, which is no fault of the code.
+            .map_err(|error| OpenError::Transient(TurnError::Busy(error.to_string())))?;
         let Some((revision, mut invocation)) = found else {
             return Err(OpenError::Permanent(unknown("orchestrator", &open.name)));
         };
@@ -40,7 +41,7 @@ impl Runner for SandboxRunner {
             Err(error @ (CallError::NoRole(_) | CallError::NoComponent(_))) => {
                 Err(OpenError::Permanent(error.to_failure()))
             }
-            Err(error) => Err(OpenError::Transient(error.to_string())),
+            Err(error) => Err(OpenError::Transient(transient(error))),
         }
     }
 

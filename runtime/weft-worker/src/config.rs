@@ -22,7 +22,8 @@ pub struct Config {
     pub parked_max: usize,
     /// Timers of one shard held in memory; later ones stay in the store.
     pub timers_loaded_max: u32,
-    /// After so many failures in a row to run its code an instance fails as poisoned.
+    /// After so many failures in a row of the host over its code an instance fails as poisoned; a
+    /// full sandbox and a store that does not answer are none.
     pub failures_max: u32,
     pub limits: Limits,
 }

@@ -22,5 +22,5 @@ mod turn;
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
 pub use node::{Stopped, Worker};
-pub use runner::{ActivityCall, Execution, Open, OpenError, Opened, Runner};
+pub use runner::{ActivityCall, Execution, Open, OpenError, Opened, Runner, TurnError};
 pub use stats::Stats;

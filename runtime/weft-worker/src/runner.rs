@@ -12,8 +12,7 @@ pub trait Runner: Send + Sync {
     /// Prepares an orchestrator to run its next turn.
     ///
     /// # Errors
-    /// [`OpenError::Permanent`] fails the instance, [`OpenError::Transient`] is tried again with
-    /// growing pauses.
+    /// [`OpenError::Permanent`] fails the instance, the others are tried again with growing pauses.
     async fn open(&self, open: Open) -> Result<Opened, OpenError>;
 
     /// Runs an activity once. A failure is the activity's result like a success.
@@ -27,9 +26,21 @@ pub trait Execution: Send {
     /// turn.
     ///
     /// # Errors
-    /// The host failed, not the code: nothing of this turn counts. The execution is dropped and
-    /// opened again from its history after a pause.
-    async fn turn(&mut self, messages: Vec<Message>, now: Timestamp) -> Result<Turn, String>;
+    /// Nothing of this turn counts. The execution is dropped and opened again from its history
+    /// after a pause.
+    async fn turn(&mut self, messages: Vec<Message>, now: Timestamp) -> Result<Turn, TurnError>;
+}
+
+/// Why a turn was not run. What the code itself does wrong is no error here: it fails the instance
+/// in its replay.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TurnError {
+    /// There is no room now; says nothing about the code, however often it happens.
+    #[error("{0}")]
+    Busy(String),
+    /// The host failed over it: an instance of which this is true time after time fails.
+    #[error("{0}")]
+    Host(String),
 }
 
 /// What to open.
@@ -53,8 +64,9 @@ pub struct Opened {
 pub enum OpenError {
     #[error("{}", .0.message)]
     Permanent(Failure),
+    /// As [`TurnError`].
     #[error("{0}")]
-    Transient(String),
+    Transient(TurnError),
 }
 
 /// One attempt at an activity.

@@ -11,7 +11,7 @@ use weft_store::{
     Consumed, Error as StoreError, Lease, Loaded, MessageSeq, RevisionId, Store, TurnCommit,
 };
 
-use crate::{Clock, Config, Execution, Open, OpenError, Runner, Stats};
+use crate::{Clock, Config, Execution, Open, OpenError, Runner, Stats, TurnError};
 
 /// What all turns of a worker share.
 pub(crate) struct Shared {
@@ -104,8 +104,8 @@ pub(crate) enum Finished {
 
 pub(crate) enum RetryCause {
     Store(String),
-    /// The code could not be prepared: counts towards giving up.
-    Code(String),
+    /// The code could not be run.
+    Code(TurnError),
 }
 
 pub(crate) struct Committed {
@@ -360,7 +360,7 @@ impl Execution for CannotRun {
         &mut self,
         messages: Vec<Message>,
         now: weft_orchestration::Timestamp,
-    ) -> Result<Turn, String> {
+    ) -> Result<Turn, TurnError> {
         match self.replay.deliver(messages, now) {
             weft_orchestration::Next::Run => self.replay.fail(self.failure.clone()),
             weft_orchestration::Next::Stop => {}

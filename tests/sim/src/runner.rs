@@ -17,7 +17,7 @@ use weft_orchestration::{
 };
 use weft_store::MemoryStore;
 use weft_store::{Instances, RevisionId};
-use weft_worker::{ActivityCall, Execution, Open, OpenError, Opened, Runner};
+use weft_worker::{ActivityCall, Execution, Open, OpenError, Opened, Runner, TurnError};
 
 use crate::program::{FAILED, Program, Step, TIMED_OUT, fold, worked};
 
@@ -88,7 +88,9 @@ fn attempt_is_complete(events: &[Event], call: &ActivityCall) -> bool {
 impl Runner for SimRunner {
     async fn open(&self, open: Open) -> Result<Opened, OpenError> {
         if self.lot() < 10 {
-            return Err(OpenError::Transient("the code is not at hand".to_owned()));
+            return Err(OpenError::Transient(TurnError::Host(
+                "the code is not at hand".to_owned(),
+            )));
         }
         let lots = self.draws_lots.then(|| self.lot());
         Ok(Opened {
@@ -143,7 +145,7 @@ impl Running {
 
 #[async_trait]
 impl Execution for Running {
-    async fn turn(&mut self, messages: Vec<Message>, now: Timestamp) -> Result<Turn, String> {
+    async fn turn(&mut self, messages: Vec<Message>, now: Timestamp) -> Result<Turn, TurnError> {
         let next = self.replay.lock().unwrap().deliver(messages, now);
         if let (Next::Run, Some(code)) = (next, &mut self.code) {
             let poll = code.as_mut().poll(&mut Context::from_waker(Waker::noop()));

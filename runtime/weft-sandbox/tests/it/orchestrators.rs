@@ -1,6 +1,6 @@
 //! Orchestrators: parking, replay, determinism, and what they may not do.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use weft_id::ExecutionId;
 use weft_orchestration::{
@@ -190,6 +190,28 @@ async fn traps_misuse_and_endless_turns_fail_the_instance() {
         assert!(execution.ended());
     }
     assert_eq!(fixture.sandbox.live_instances(), 0);
+}
+
+#[tokio::test]
+async fn a_host_that_stands_still_is_no_fault_of_the_guest() {
+    let turn_max = Duration::from_millis(400);
+    let fixture = Fixture::with(|config| config.guest.turn_max = turn_max);
+    let mut execution = open(&fixture, "compute", Vec::new()).await;
+    // On this runtime's one thread the guest can go on only when nobody else holds it.
+    let in_the_way = tokio::spawn(async move {
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+            std::thread::sleep(turn_max);
+        }
+    });
+    let started = Instant::now();
+    let turn = execution
+        .turn(vec![start("compute", "null")], at(0))
+        .await
+        .unwrap();
+    assert!(matches!(outcome(&turn), Outcome::Completed(_)), "{turn:?}");
+    assert!(started.elapsed() > turn_max, "nothing was in the way");
+    in_the_way.abort();
 }
 
 #[tokio::test]

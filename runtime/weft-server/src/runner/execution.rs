@@ -2,16 +2,31 @@
 
 use async_trait::async_trait;
 use weft_orchestration::{Message, Timestamp, Turn};
-use weft_worker::Execution;
+use weft_sandbox::CallError;
+use weft_worker::{Execution, TurnError};
 
 pub(super) struct Parked(pub(super) weft_sandbox::Execution);
 
 #[async_trait]
 impl Execution for Parked {
-    async fn turn(&mut self, messages: Vec<Message>, now: Timestamp) -> Result<Turn, String> {
-        self.0
-            .turn(messages, now)
-            .await
-            .map_err(|error| error.to_string())
+    async fn turn(&mut self, messages: Vec<Message>, now: Timestamp) -> Result<Turn, TurnError> {
+        self.0.turn(messages, now).await.map_err(transient)
+    }
+}
+
+/// What did not come from the code itself.
+pub(super) fn transient(error: CallError) -> TurnError {
+    let why = error.to_string();
+    match error {
+        CallError::Busy(_) => TurnError::Busy(why),
+        CallError::NoComponent(_)
+        | CallError::NoRole(_)
+        | CallError::Timeout(_)
+        | CallError::Limit { .. }
+        | CallError::Trap(_)
+        | CallError::NoResponse
+        | CallError::ErrorResponse(_)
+        | CallError::BadRequest(_)
+        | CallError::Internal(_) => TurnError::Host(why),
     }
 }

@@ -11,7 +11,7 @@ use weft_store::{Loaded, PendingTask, PendingTimer, Shard, TaskSeq};
 use super::slot::{Slot, State, Taken};
 use super::{Doing, Done, Loop};
 use crate::turn::{self, Arrival, Committed, Finished, Job, RetryCause};
-use crate::{ActivityCall, Stats};
+use crate::{ActivityCall, Stats, TurnError};
 
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -173,7 +173,8 @@ impl Loop {
                         slot.unsure = true;
                         why
                     }
-                    RetryCause::Code(why) => {
+                    RetryCause::Code(TurnError::Busy(why)) => why,
+                    RetryCause::Code(TurnError::Host(why)) => {
                         slot.failures += 1;
                         why
                     }

@@ -49,6 +49,14 @@ impl Guest for Orchestrators {
             "loop" => loop {
                 std::hint::black_box(());
             },
+            // Computes for a good while, yet not for ever.
+            "compute" => {
+                let mut value = 1_u64;
+                for round in 0..30_000_000_u64 {
+                    value = std::hint::black_box(value.wrapping_mul(31) ^ round);
+                }
+                Ok(value.to_string())
+            }
             "sleep" => {
                 std::thread::sleep(std::time::Duration::from_secs(3600));
                 Ok("null".to_owned())
