@@ -75,7 +75,8 @@ pub struct Replay {
     live: Live,
     /// Decisions that wait for an answer, by their number: a second answer is dropped on arrival.
     unanswered: BTreeMap<u32, Unanswered>,
-    suspended: bool,
+    /// Why the instance is suspended, while it is.
+    suspended: Option<String>,
     ending: Option<Ending>,
     /// Set by continue-as-new; it takes effect when the code returns.
     continue_with: Option<Continuation>,
@@ -121,7 +122,7 @@ impl Replay {
     #[must_use]
     pub fn new(instance: InstanceId, history: Vec<Event>, limits: Limits) -> Self {
         let mut unanswered = BTreeMap::new();
-        let mut suspended = false;
+        let mut suspended = None;
         for event in &history {
             track(&event.kind, &mut unanswered, &mut suspended);
         }
@@ -145,7 +146,7 @@ impl Replay {
     /// Whether only resume and terminate may be delivered.
     #[must_use]
     pub fn is_suspended(&self) -> bool {
-        self.suspended
+        self.suspended.is_some()
     }
 
     /// Starts a turn: records `messages` as received at `now`. Messages for another execution, a
@@ -304,7 +305,7 @@ impl Replay {
             return After::Ended(Outcome::Failed(error.into_failure()));
         }
         match self.ending.take() {
-            None if self.suspended => After::Suspended,
+            None if self.suspended.is_some() => After::Suspended,
             None => After::Waiting,
             Some(Ending::Terminated { reason }) => {
                 // The parent stands in the start, which the code may not have reached yet.
@@ -323,16 +324,16 @@ impl Replay {
     fn continued(&mut self, with: Continuation) -> After {
         let old = self.start.clone().expect("only running code continues");
         let unread = self.queue.unread_events();
-        let carried = if with.keep_events {
-            self.tasks
-                .take_buffered_events()
-                .into_iter()
-                .chain(unread)
-                .map(|(name, payload)| Message::Event { name, payload })
-                .collect()
-        } else {
-            Vec::new()
-        };
+        // A suspension that came in this very turn holds for the instance, not for one execution.
+        let suspend = self.suspended.clone();
+        let mut carried: Vec<Message> = suspend
+            .map(|reason| Message::Suspend { reason })
+            .into_iter()
+            .collect();
+        if with.keep_events {
+            let events = self.tasks.take_buffered_events().into_iter().chain(unread);
+            carried.extend(events.map(|(name, payload)| Message::Event { name, payload }));
+        }
         let execution = next_execution(old.execution);
         After::ContinuedAsNew {
             start: Start {
@@ -423,7 +424,11 @@ fn answered(event: &EventKind) -> Option<u32> {
 }
 
 /// What an event means for the decisions that wait, and for suspension.
-fn track(event: &EventKind, unanswered: &mut BTreeMap<u32, Unanswered>, suspended: &mut bool) {
+fn track(
+    event: &EventKind,
+    unanswered: &mut BTreeMap<u32, Unanswered>,
+    suspended: &mut Option<String>,
+) {
     match event {
         EventKind::TaskScheduled { id, .. } => {
             unanswered.insert(*id, Unanswered::Task);
@@ -441,8 +446,8 @@ fn track(event: &EventKind, unanswered: &mut BTreeMap<u32, Unanswered>, suspende
         | EventKind::TimerFired { timer: id } => {
             unanswered.remove(id);
         }
-        EventKind::ExecutionSuspended { .. } => *suspended = true,
-        EventKind::ExecutionResumed { .. } => *suspended = false,
+        EventKind::ExecutionSuspended { reason } => *suspended = Some(reason.clone()),
+        EventKind::ExecutionResumed { .. } => *suspended = None,
         EventKind::OrchestratorStarted
         | EventKind::ExecutionStarted(_)
         | EventKind::EventSent { .. }

@@ -291,6 +291,24 @@ fn continue_as_new_carries_events_and_takes_a_new_execution() {
 }
 
 #[test]
+fn a_suspension_outlives_the_execution_that_it_reached() {
+    let mut recorder = Recorder::new();
+    let suspend = Message::Suspend {
+        reason: "wait".to_owned(),
+    };
+    let messages = vec![start(), raised("kept", "1"), suspend.clone()];
+    let turn = recorder.turn(messages, |r| {
+        r.continue_as_new(Payload::from("2"), true)?;
+        r.finish(Ok(Payload::null()));
+        Ok(())
+    });
+    let After::ContinuedAsNew { carried, .. } = &turn.after else {
+        panic!("expected to continue, got {:?}", turn.after);
+    };
+    assert_eq!(carried, &[suspend, raised("kept", "1")]);
+}
+
+#[test]
 fn code_that_waits_after_asking_to_continue_has_not_ended() {
     let mut recorder = Recorder::new();
     let turn = recorder.turn(vec![start()], |r| {
