@@ -1,11 +1,14 @@
 //! Headers that belong to one connection, and those that carry our keys.
 
+use std::borrow::Cow;
+
 use http::header::{
     AUTHORIZATION, CONNECTION, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Uri};
+use percent_encoding::percent_decode_str;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -38,36 +41,46 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes the key that a caller has shown to us.
-pub(crate) fn strip_keys(headers: &mut HeaderMap) {
+/// Removes keys that a caller has shown to us. Without `checked`, nobody was asked for one: then
+/// `Authorization` and `code` belong to the function, unless they hold what is plainly a key of
+/// ours.
+pub(crate) fn strip_keys(headers: &mut HeaderMap, checked: bool) {
     headers.remove(FUNCTIONS_KEY);
-    let bearer = headers.get(AUTHORIZATION).is_some_and(|value| {
-        let scheme = value.as_bytes().get(..7);
-        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| {
+        let (scheme, token) = value.as_bytes().split_at_checked(7)?;
+        scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
     });
-    if bearer {
+    if bearer.is_some_and(|token| checked || is_key(token.trim_ascii())) {
         headers.remove(AUTHORIZATION);
     }
 }
 
-/// The path and query that a function sees: without the scope's prefix, and without `code` where
-/// that was a key shown to us.
-pub(crate) fn path_and_query(uri: &Uri, path: &str, strip_code: bool) -> Option<PathAndQuery> {
+/// The path and query that a function sees: without the scope's prefix, and without a `code` that
+/// is a key shown to us (see [`strip_keys`]), however the name is spelt.
+pub(crate) fn path_and_query(uri: &Uri, path: &str, checked: bool) -> Option<PathAndQuery> {
     let Some(query) = uri.query() else {
         return path.parse().ok();
     };
-    if !strip_code {
-        return format!("{path}?{query}").parse().ok();
-    }
-    let is_code = |pair: &&str| {
-        let name = pair.split('=').next().unwrap_or_default();
-        !name.eq_ignore_ascii_case("code")
+    let is_ours = |pair: &&str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let value: Cow<'_, [u8]> = percent_decode_str(value).into();
+        let name: Cow<'_, [u8]> = percent_decode_str(name).into();
+        name.eq_ignore_ascii_case(b"code") && (checked || is_key(&value))
     };
-    let kept: Vec<&str> = query.split('&').filter(is_code).collect();
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_ours(pair)).collect();
     if kept.is_empty() {
         return path.parse().ok();
     }
     format!("{path}?{}", kept.join("&")).parse().ok()
+}
+
+/// Whether a text has the form of our keys: 16 hexadecimal digits, a dot, 64 more.
+fn is_key(text: &[u8]) -> bool {
+    let hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    match text.split_first_chunk::<17>() {
+        Some(([id @ .., b'.'], secret)) => secret.len() == 64 && hex(id) && hex(secret),
+        Some(_) | None => false,
+    }
 }
 
 #[cfg(test)]
@@ -99,11 +112,35 @@ mod tests {
     #[test]
     fn keys_are_removed_and_other_credentials_kept() {
         let mut bearer = headers(&[("authorization", "Bearer k"), ("x-functions-key", "k")]);
-        strip_keys(&mut bearer);
+        strip_keys(&mut bearer, true);
         assert!(bearer.is_empty());
         let mut basic = headers(&[("authorization", "Basic dTpw")]);
-        strip_keys(&mut basic);
+        strip_keys(&mut basic, true);
         assert_eq!(basic.len(), 1);
+    }
+
+    const KEY: &str =
+        "0123456789abcdef.0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn a_function_that_asks_for_no_key_is_shown_none_of_ours_either() {
+        let mut foreign = headers(&[("authorization", "Bearer abc.def")]);
+        strip_keys(&mut foreign, false);
+        assert_eq!(foreign.len(), 1);
+        let mut ours = HeaderMap::new();
+        ours.insert("authorization", format!("bearer  {KEY}").parse().unwrap());
+        ours.insert("x-functions-key", KEY.parse().unwrap());
+        strip_keys(&mut ours, false);
+        assert!(ours.is_empty());
+        let check = |query: &str, expected: &str| {
+            let uri = format!("/api/x?{query}").parse().unwrap();
+            let found = path_and_query(&uri, "/api/x", false).unwrap();
+            assert_eq!(found.as_str(), expected);
+        };
+        check("code=oauth&a=1", "/api/x?code=oauth&a=1");
+        check(&format!("a=1&code={KEY}"), "/api/x?a=1");
+        let dot = KEY.replace('.', "%2E");
+        check(&format!("c%6Fde={dot}"), "/api/x");
     }
 
     #[test]
@@ -115,6 +152,7 @@ mod tests {
         check("/api/x", "/api/x");
         check("/api/x?code=k", "/api/x");
         check("/api/x?a=1&Code=k&b=2", "/api/x?a=1&b=2");
+        check("/api/x?c%6fde=k&%43ODE=k", "/api/x");
         check("/api/x?codec=k", "/api/x?codec=k");
     }
 }

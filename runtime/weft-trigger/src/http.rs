@@ -166,17 +166,15 @@ fn announced(parts: &Parts) -> Option<u64> {
 
 /// The head as the function sees it.
 fn forwarded(mut parts: Parts, prefix: &str, rest: &str, auth: Auth) -> Result<Parts, Refused> {
-    let keyed = auth != Auth::Anonymous;
+    let checked = auth != Auth::Anonymous;
     strip_hop_by_hop(&mut parts.headers);
-    if keyed {
-        strip_keys(&mut parts.headers);
-    }
+    strip_keys(&mut parts.headers, checked);
     parts.headers.remove(FORWARDED_PREFIX);
     if !prefix.is_empty() {
         let prefix = HeaderValue::from_str(prefix).map_err(|_| Refused::NotFound)?;
         parts.headers.insert(FORWARDED_PREFIX, prefix);
     }
-    let path = path_and_query(&parts.uri, rest, keyed);
+    let path = path_and_query(&parts.uri, rest, checked);
     let path = path.ok_or(Refused::BadRequest("the path is not valid"))?;
     let mut uri = std::mem::take(&mut parts.uri).into_parts();
     uri.path_and_query = Some(path);

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use weft_id::{AppId, InstanceId};
-use weft_orchestration::{Payload, Status, Timestamp};
+use weft_orchestration::{Limits, Payload, Status, Timestamp};
 
 use crate::bindings::weft::functions::client::{self, Error, Host, RuntimeStatus};
 use crate::services::{Client, ClientError, Control, InstanceStatus};
 use crate::state::{Role, State};
+
+/// As much as the management API takes in one body.
+const PAYLOAD_BYTES_MAX: usize = 4 << 20;
 
 type Access = Result<(Arc<dyn Client>, AppId), Error>;
 
@@ -36,6 +39,7 @@ async fn control(
 ) -> Result<(), Error> {
     let (client, app) = access?;
     let instance = parse(instance)?;
+    bounded("a reason", reason)?;
     Ok(client.control(&app, &instance, control, reason).await?)
 }
 
@@ -50,7 +54,9 @@ impl Host for State {
         let start = async {
             let (client, app) = access?;
             let instance = instance.as_deref().map(parse).transpose()?;
-            let id = client.start(&app, &name, Payload::from(input), instance);
+            check_name("an orchestrator", &name)?;
+            let input = payload(input)?;
+            let id = client.start(&app, &name, input, instance);
             Ok(id.await?.to_string())
         };
         Ok(start.await)
@@ -95,7 +101,9 @@ impl Host for State {
         let raise = async {
             let (client, app) = access?;
             let instance = parse(&instance)?;
-            let done = client.raise_event(&app, &instance, &name, Payload::from(payload));
+            check_name("an event", &name)?;
+            let payload = self::payload(payload)?;
+            let done = client.raise_event(&app, &instance, &name, payload);
             Ok(done.await?)
         };
         Ok(raise.await)
@@ -129,6 +137,32 @@ impl Host for State {
 fn parse(instance: &str) -> Result<InstanceId, Error> {
     let parsed = instance.parse();
     parsed.map_err(|error: weft_id::Error| Error::Invalid(error.to_string()))
+}
+
+fn bounded(what: &str, text: &str) -> Result<(), Error> {
+    if text.len() > PAYLOAD_BYTES_MAX {
+        let len = text.len();
+        let why = format!("{what} has at most {PAYLOAD_BYTES_MAX} bytes, this one has {len}");
+        return Err(Error::Invalid(why));
+    }
+    Ok(())
+}
+
+fn check_name(what: &str, name: &str) -> Result<(), Error> {
+    let max = Limits::default().name_bytes_max;
+    if name.is_empty() || name.len() > max || name.chars().any(char::is_control) {
+        let why = format!("the name of {what} has 1 to {max} bytes and no control characters");
+        return Err(Error::Invalid(why));
+    }
+    Ok(())
+}
+
+/// JSON text as the management API takes it.
+fn payload(text: String) -> Result<Payload, Error> {
+    bounded("a payload", &text)?;
+    serde_json::from_str::<serde::de::IgnoredAny>(&text)
+        .map_err(|error| Error::Invalid(format!("a payload is JSON: {error}")))?;
+    Ok(Payload::from(text))
 }
 
 impl From<ClientError> for Error {

@@ -135,6 +135,26 @@ async fn reaches_the_client_and_the_store_of_its_app() {
 }
 
 #[tokio::test]
+async fn the_client_takes_from_guests_what_it_takes_from_anybody() {
+    let fixture = Fixture::new();
+    for (input, why) in [
+        ("not json".to_owned(), "a payload is JSON"),
+        ("5 6".to_owned(), "a payload is JSON"),
+        (
+            format!("\"{}\"", "x".repeat(5 << 20)),
+            "at most 4194304 bytes",
+        ),
+    ] {
+        let refused = output(&fixture, "start", &input).await;
+        assert!(refused.contains(why), "{refused}");
+    }
+    let refused = output(&fixture, "raise", "long\nname").await;
+    assert!(refused.contains("no control characters"), "{refused}");
+    let ended = output(&fixture, "raise", "name").await;
+    assert!(ended.contains("Ended"), "{ended}");
+}
+
+#[tokio::test]
 async fn logs_are_captured_line_by_line_without_control_characters() {
     let fixture = Fixture::new();
     output(&fixture, "log", "null").await;

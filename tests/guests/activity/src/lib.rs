@@ -90,6 +90,10 @@ impl Guest for Activities {
                 Ok(id) => Ok(id),
                 Err(error) => Ok(format!("{error:?}")),
             },
+            "raise" => match client::raise_event("made", &input, "null") {
+                Ok(()) => Ok(input),
+                Err(error) => Ok(format!("{error:?}")),
+            },
             "store" => Ok(format!("{:?}", keep(&input))),
             other => Err(Failure {
                 kind: "unknown".to_owned(),
