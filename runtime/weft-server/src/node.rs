@@ -83,6 +83,12 @@ pub struct Node {
     config: Config,
 }
 
+/// What a node gets from outside of it.
+pub struct Parts {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+}
+
 /// A store with what is known of it beyond its contract.
 struct Opened {
     store: Arc<dyn Store>,
@@ -95,13 +101,30 @@ impl Node {
     /// # Errors
     /// [`NodeError`]; nothing is left running.
     pub async fn start(config: Config) -> Result<Self, NodeError> {
-        let clock = clock::start();
+        Self::start_rigged(config, |parts| parts).await
+    }
+
+    /// The same with parts that were tampered with: for whoever has to see what becomes of a node
+    /// whose store or clock is faulty.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_rigged(
+        config: Config,
+        rig: impl FnOnce(Parts) -> Parts,
+    ) -> Result<Self, NodeError> {
         let Opened { store, sqlite } = open(&config.storage).await?;
+        let Parts { store, clock } = rig(Parts {
+            store,
+            clock: clock::start(),
+        });
+        let sandbox_config = sandbox_config(&config)?;
+        let worker_config = worker_config(sandbox_config.pool);
+        let last_lease = sqlite.as_ref().and_then(|sqlite| sqlite.last_lease());
+        let clock = clock::not_before(clock, last_lease, worker_config.lease_ttl);
         let metrics = Arc::new(Metrics::default());
         let logs = Arc::new(LogBook::default());
         let deployments = Arc::new(Deployments::new(Arc::clone(&store), Arc::clone(&metrics)));
-        let sandbox_config = sandbox_config(&config)?;
-        let worker_config = worker_config(sandbox_config.pool);
         let sandbox = Sandbox::new(
             sandbox_config,
             services(&store, &deployments, &clock, &logs),
@@ -263,8 +286,6 @@ fn worker_config(pool: Pool) -> weft_worker::Config {
     weft_worker::Config {
         parked_max: defaults.parked_max.min(share),
         turns_max: defaults.turns_max.min(share),
-        // A full pool counts as a failure as well: half an hour of it must end no instance.
-        failures_max: 64,
         ..defaults
     }
 }

@@ -33,6 +33,7 @@ use std::sync::atomic::Ordering;
 
 use rusqlite::Transaction;
 use tokio::sync::{broadcast, watch};
+use weft_orchestration::Timestamp;
 use weft_store::{Endings, Error};
 
 use cache::Cache;
@@ -55,6 +56,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     reports: Reports,
+    last_lease: Option<Timestamp>,
     directory: Directory,
 }
 
@@ -71,6 +73,7 @@ impl SqliteStore {
         components::sweep(&directory.components())?;
         let path = directory.database();
         let conn = schema::open_for_writing(&path)?;
+        let last_lease = write::last_until(&conn).map_err(fault::of_sql)?;
         write::release_all(&conn).map_err(fault::of_sql)?;
         let readers = Readers::open(&path)?;
         let reports = Reports {
@@ -85,6 +88,7 @@ impl SqliteStore {
             writer,
             readers,
             reports,
+            last_lease,
             directory,
         })
     }
@@ -94,6 +98,13 @@ impl SqliteStore {
     #[must_use]
     pub fn failed(&self) -> watch::Receiver<Option<String>> {
         self.reports.failed.subscribe()
+    }
+
+    /// Until when leases of earlier processes were to last; `None` where there were none. Nothing
+    /// that is stored was recorded later than this.
+    #[must_use]
+    pub fn last_lease(&self) -> Option<Timestamp> {
+        self.last_lease
     }
 
     /// What the writer has done since the store was opened.

@@ -44,6 +44,13 @@ pub(super) fn read(conn: &Connection) -> rusqlite::Result<Vec<Hold>> {
     Ok(holds)
 }
 
+/// Until when the last lease was to last.
+pub(crate) fn last_until(conn: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    let sql = "SELECT max(until) FROM lease";
+    let until: Option<u64> = conn.query_row(sql, [], |row| row.get(0))?;
+    Ok(until.map(Timestamp::from_millis))
+}
+
 /// Takes every lease from processes that are gone: whoever opens the directory is alone with it.
 pub(crate) fn release_all(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute("UPDATE lease SET node = NULL", [])?;

@@ -18,7 +18,7 @@ use crate::fault;
 use lease::Hold;
 
 pub(crate) use instance::{Entry, StartRow};
-pub(crate) use lease::release_all;
+pub(crate) use lease::{last_until, release_all};
 pub(crate) use turn::{TaskRow, TurnRow};
 
 /// The lower bits of an instance's row number count, the upper ones are its shard.
