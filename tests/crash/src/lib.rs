@@ -10,6 +10,7 @@ pub mod faults;
 pub mod load;
 pub mod node;
 pub mod observer;
+pub mod plant;
 pub mod power;
 pub mod record;
 pub mod report;

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use weft_crash::faults::{Base, disk, io_error, kills, pause, syscalls};
+use weft_crash::faults::{Base, clock, disk, io_error, kills, pause, syscalls};
+use weft_crash::plant::{self, Plant};
 use weft_crash::power::{self, Syncs};
 use weft_crash::report::Report;
 use weft_testkit::node::weft_binary;
@@ -27,6 +29,9 @@ struct Args {
     /// Do this only; may be repeated
     #[arg(long, value_enum)]
     only: Vec<Part>,
+    /// Put in a bug and see that it is found: success is to have caught it
+    #[arg(long, value_enum, conflicts_with = "only")]
+    plant: Option<Plant>,
     /// What chance follows; a random one where absent
     #[arg(long)]
     seed: Option<u64>,
@@ -53,6 +58,8 @@ enum Part {
     Disk,
     /// EIO for an fsync; needs strace
     IoError,
+    /// The clock is wrong by a year from one start to the next
+    Clock,
     /// Power cuts in simulation
     Power,
 }
@@ -60,9 +67,12 @@ enum Part {
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
-    let binary = args.weft.unwrap_or_else(|| weft_binary().to_owned());
     let seed = args.seed.unwrap_or_else(rand::random);
     eprintln!("seed {seed}");
+    if let Some(plant) = args.plant {
+        return caught(plant, seed).await;
+    }
+    let binary = args.weft.unwrap_or_else(|| weft_binary().to_owned());
     let mut report = Report {
         seed,
         ..Report::default()
@@ -72,6 +82,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         env: Vec::new(),
         seed,
         open: args.open,
+        patience: Duration::from_secs(60),
     };
     let parts = Part::value_variants().iter();
     for part in parts.filter(|part| args.only.is_empty() || args.only.contains(part)) {
@@ -81,6 +92,14 @@ async fn main() -> anyhow::Result<ExitCode> {
             Part::Pause => pause::run(&base, 2).await?,
             Part::Disk => disk::run(&base, 3).await?,
             Part::IoError => io_error::run(&base, 10).await?,
+            Part::Clock => {
+                let binary = plant::rigged_binary();
+                clock::run(&Base {
+                    binary,
+                    ..base.clone()
+                })
+                .await?
+            }
             Part::Power => power::run(seed, args.power_seeds, Syncs::Kept).await?,
         };
         Report::print(&section);
@@ -93,4 +112,17 @@ async fn main() -> anyhow::Result<ExitCode> {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+/// Success is to have found the bug.
+async fn caught(plant: Plant, seed: u64) -> anyhow::Result<ExitCode> {
+    let section = plant::hunt(plant, plant::rigged_binary(), seed).await?;
+    Report::print(&section);
+    if section.violations.is_empty() {
+        println!("{} was NOT caught", plant.name());
+        Ok(ExitCode::FAILURE)
+    } else {
+        println!("{} was caught", plant.name());
+        Ok(ExitCode::SUCCESS)
+    }
 }

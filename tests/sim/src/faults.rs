@@ -14,7 +14,8 @@ use weft_orchestration::{Event, Failure, Message, Payload, Timestamp};
 use weft_store::{
     Apps, Digest, Ending, Error, Filter, Instance, Instances, KeyId, KeyRecord, KeyValue, Keys,
     Lease, Loaded, MessageSeq, NewInstance, NewRevision, NodeId, Page, PageRequest, PendingTask,
-    PendingTimer, Purged, Recorded, Revision, RevisionId, Shard, Store, TaskSeq, TurnCommit, Wakeup, Work,
+    PendingTimer, Purged, Recorded, Revision, RevisionId, Shard, Store, TaskSeq, TurnCommit,
+    Wakeup, Work,
 };
 
 /// What goes wrong, in thousandths of all calls.
@@ -70,6 +71,19 @@ impl FaultyStore {
     #[must_use]
     pub fn new(
         inner: Arc<impl Store + 'static>,
+        seed: u64,
+        fault: Fault,
+        plant: Option<Plant>,
+        owners: Owners,
+        freeze: Duration,
+    ) -> Arc<Self> {
+        Self::over(inner, seed, fault, plant, owners, freeze)
+    }
+
+    /// The same over a store of any kind.
+    #[must_use]
+    pub fn over(
+        inner: Arc<dyn Store>,
         seed: u64,
         fault: Fault,
         plant: Option<Plant>,

@@ -1,5 +1,6 @@
 //! What is done to a node, one kind of fault a module.
 
+pub mod clock;
 pub mod disk;
 pub mod io_error;
 pub mod kills;

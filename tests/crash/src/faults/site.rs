@@ -20,8 +20,6 @@ use crate::record::Record;
 use crate::report::Section;
 use crate::workload::Job;
 
-/// How long open instances may take to end once nothing is done to the node any more.
-const CALM_MAX: Duration = Duration::from_secs(60);
 const SWEEP_MAX: Duration = Duration::from_secs(60);
 
 /// What every kind of fault needs to know.
@@ -33,6 +31,8 @@ pub struct Base {
     pub seed: u64,
     /// Instances that are open at one time.
     pub open: usize,
+    /// How long open instances may take to end once nothing is done to the node any more.
+    pub patience: Duration,
 }
 
 pub(super) struct Site {
@@ -46,6 +46,7 @@ pub(super) struct Site {
     clients: JoinHandle<Vec<Job>>,
     began: Instant,
     seed: u64,
+    patience: Duration,
 }
 
 impl Site {
@@ -74,6 +75,7 @@ impl Site {
             clients,
             began,
             seed: base.seed,
+            patience: base.patience,
         })
     }
 
@@ -105,7 +107,7 @@ impl Site {
     pub(super) async fn close(mut self, name: &str) -> anyhow::Result<Section> {
         self.load.finish();
         let mut section = Section::new(name);
-        match timeout(CALM_MAX, &mut self.clients).await {
+        match timeout(self.patience, &mut self.clients).await {
             Ok(jobs) => {
                 let jobs = jobs.context("a client panicked")?;
                 self.kill().await?;
@@ -115,7 +117,7 @@ impl Site {
             }
             Err(_) => {
                 let open = self.load.open();
-                let what = format!("still open after {CALM_MAX:?}: {}", open.join(", "));
+                let what = format!("still open after {:?}: {}", self.patience, open.join(", "));
                 self.record.violation(what);
                 self.clients.abort();
             }

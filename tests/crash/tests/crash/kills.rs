@@ -1,5 +1,7 @@
 //! SIGKILL at random instants.
 
+use std::time::Duration;
+
 use weft_crash::faults::{Base, kills};
 use weft_testkit::node::weft_binary;
 
@@ -10,6 +12,7 @@ async fn a_killed_node_loses_and_repeats_nothing() {
         env: Vec::new(),
         seed: rand::random(),
         open: 16,
+        patience: Duration::from_secs(60),
     };
     let section = kills::run(&base, 20).await.unwrap();
     assert!(section.violations.is_empty(), "{section:#?}");
