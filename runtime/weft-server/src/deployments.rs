@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use lru::LruCache;
 use weft_app::{Deployment, FunctionKind};
@@ -17,12 +18,18 @@ use weft_store::{Error, RevisionId, Store};
 use weft_telemetry::{FunctionMetrics, Metrics};
 use weft_trigger::AppRoutes;
 
+const ABSENT_MAX: NonZeroUsize = NonZeroUsize::new(4096).expect("not zero");
+/// Short, since an app may appear by other ways than this process.
+const ABSENT_FOR: Duration = Duration::from_secs(1);
 const REVISIONS_MAX: NonZeroUsize = NonZeroUsize::new(512).expect("not zero");
 
 pub(crate) struct Deployments {
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
     active: RwLock<HashMap<AppId, Arc<Active>>>,
+    /// Names that were asked for in vain, and until when that is believed: a flood of them must
+    /// not hold up whoever loads an app.
+    absent: Mutex<LruCache<AppId, Instant>>,
     revisions: Mutex<LruCache<(AppId, RevisionId), Arc<Deployment>>>,
     /// Held from reading which revision is active until it is kept, so that an older answer never
     /// replaces a newer one.
@@ -43,6 +50,7 @@ impl Deployments {
             store,
             metrics,
             active: RwLock::default(),
+            absent: Mutex::new(LruCache::new(ABSENT_MAX)),
             revisions: Mutex::new(LruCache::new(REVISIONS_MAX)),
             loading: tokio::sync::Mutex::default(),
         }
@@ -53,11 +61,27 @@ impl Deployments {
         if let Some(active) = self.known(app) {
             return Ok(Some(active));
         }
+        if self.is_absent(app) {
+            return Ok(None);
+        }
+        if self.store.active_revision(app).await?.is_none() {
+            self.absent().put(app.clone(), Instant::now() + ABSENT_FOR);
+            return Ok(None);
+        }
         let _loading = self.loading.lock().await;
         match self.known(app) {
             Some(active) => Ok(Some(active)),
             None => self.load(app).await,
         }
+    }
+
+    fn is_absent(&self, app: &AppId) -> bool {
+        let until = self.absent().get(app).copied();
+        until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn absent(&self) -> std::sync::MutexGuard<'_, LruCache<AppId, Instant>> {
+        self.absent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The active revision where it is in memory.
@@ -133,7 +157,10 @@ impl Deployments {
         };
         let mut all = self.active.write().unwrap_or_else(PoisonError::into_inner);
         match &active {
-            Some(active) => drop(all.insert(app.clone(), Arc::clone(active))),
+            Some(active) => {
+                self.absent().pop(app);
+                all.insert(app.clone(), Arc::clone(active));
+            }
             None => {
                 all.remove(app);
                 self.forget_revisions(app);
@@ -178,4 +205,30 @@ fn parse(app: &AppId, revision: &weft_store::Revision) -> Result<Deployment, Err
     Deployment::from_json(revision.deployment.as_str()).map_err(|error| Error::Broken {
         reason: format!("revision {} of {app} cannot be read: {error}", revision.id),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_orchestration::{Payload, Timestamp};
+    use weft_store::{Apps as _, MemoryStore, NewRevision};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_app_that_was_asked_for_in_vain_is_served_as_soon_as_it_is_there() {
+        let store = Arc::new(MemoryStore::new());
+        let deployments = Deployments::new(store.clone(), Arc::default());
+        let app = AppId::default();
+        assert!(deployments.active(&app).await.unwrap().is_none());
+        assert!(deployments.is_absent(&app), "the next one asks nobody");
+        let revision = NewRevision {
+            expected: None,
+            deployment: Payload::from(Deployment::default().to_json()),
+            now: Timestamp::default(),
+        };
+        store.append_revision(&app, revision).await.unwrap();
+        deployments.reload(&app).await.unwrap();
+        assert!(deployments.active(&app).await.unwrap().is_some());
+        assert!(!deployments.is_absent(&app));
+    }
 }
