@@ -17,21 +17,22 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     ensure_target()?;
+    // Where a node is given, the tests themselves need no optimisation.
     let given = args.args.iter().any(|arg| arg.starts_with("--weft"));
-    // A program that was given needs no building; the tests themselves need no optimisation, but
-    // they look for the node beside themselves.
-    let profile: &[&str] = if given { &[] } else { &["--release"] };
+    let profile = if given {
+        &[][..]
+    } else {
+        &["--release", "--package", "weft-cli"]
+    };
+    // Both programs of the tests: the one that is run looks for the other beside itself.
+    let mut build = process::cargo("");
+    build.args(["build", "--package", "weft-crash"]);
+    process::run(build.args(profile))?;
     let mut tool = process::cargo("");
-    tool.arg("run").args(profile);
-    tool.args([
-        "--quiet",
-        "--package",
-        "weft-crash",
-        "--bin",
-        "weft-crash",
-        "--",
-    ]);
-    let ended = tool.args(args.args).stdin(Stdio::null()).status()?;
+    tool.args(["run", "--quiet", "--package", "weft-crash"]);
+    tool.args(&profile[..profile.len().min(1)]);
+    tool.args(["--bin", "weft-crash", "--"]).args(args.args);
+    let ended = tool.stdin(Stdio::null()).status()?;
     if !ended.success() {
         bail!("the crash tests ended with {ended}");
     }

@@ -58,7 +58,11 @@ async fn catches_a_start_that_is_lost() {
 
 #[tokio::test]
 async fn catches_an_event_that_is_lost() {
-    catches(Plant::EventLost, &["acknowledged were", "still open"]).await;
+    catches(
+        Plant::EventLost,
+        &["acknowledged were", "still open", "did not complete"],
+    )
+    .await;
 }
 
 #[tokio::test]
