@@ -106,9 +106,10 @@ impl Client {
         self.call(Method::GET, &path, None).await
     }
 
-    pub async fn raise(&self, id: &str, event: &str, payload: &Value) -> Reply {
-        let path = format!("/instances/{id}/raise-event/{event}");
-        self.call(Method::POST, &path, Some(payload)).await
+    /// Sends a message to an instance: `suspend`, `raise-event/NAME` and so on.
+    pub async fn tell(&self, id: &str, verb: &str, body: &Value) -> Reply {
+        let path = format!("/instances/{id}/{verb}");
+        self.call(Method::POST, &path, Some(body)).await
     }
 
     /// A page of all instances, from the end of the one before on.

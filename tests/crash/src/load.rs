@@ -33,6 +33,8 @@ pub struct Counts {
     /// Calls whose outcome the client did not learn.
     pub unknown: AtomicU64,
     pub histories: AtomicU64,
+    /// Instances that were suspended for a while.
+    pub naps: AtomicU64,
 }
 
 /// What the clients share.
@@ -210,6 +212,9 @@ impl Watch {
 
     async fn run(mut self) {
         self.start().await;
+        if self.rng.random_bool(0.2) {
+            self.nap().await;
+        }
         if self.job.kind.takes_events() {
             self.raise_all().await;
         }
@@ -261,11 +266,32 @@ impl Watch {
         for number in 0..self.job.size {
             self.pause().await;
             self.raise(Some(number)).await;
+            if self.rng.random_bool(0.1) {
+                self.nap().await;
+            }
             if self.rng.random_bool(0.3) {
                 self.look_at_history().await;
             }
         }
         self.raise(None).await;
+    }
+
+    /// Suspends the instance for a moment. It may have ended, or end before it is resumed.
+    async fn nap(&mut self) {
+        if let Reply::Answered { status: 202, .. } = self.tell("suspend").await {
+            self.load.counts.naps.fetch_add(1, Ordering::Relaxed);
+        }
+        self.pause().await;
+        loop {
+            match self.tell("resume").await {
+                Reply::Answered { status, .. } if status < 500 => return,
+                Reply::Answered { .. } | Reply::Unknown => self.unknown().await,
+            }
+        }
+    }
+
+    async fn tell(&self, verb: &str) -> Reply {
+        self.load.client.tell(&self.job.id, verb, &json!({})).await
     }
 
     async fn pause(&mut self) {
@@ -278,7 +304,12 @@ impl Watch {
     async fn raise(&mut self, number: Option<u32>) {
         for attempt in 0.. {
             let payload = json!({"number": number, "attempt": attempt});
-            match self.load.client.raise(&self.job.id, "go", &payload).await {
+            match self
+                .load
+                .client
+                .tell(&self.job.id, "raise-event/go", &payload)
+                .await
+            {
                 Reply::Answered { status: 202, .. } => {
                     self.load.counts.events.fetch_add(1, Ordering::Relaxed);
                     self.acknowledged
@@ -309,7 +340,7 @@ impl Watch {
             match self.load.client.instance(&self.job.id, wait).await {
                 Reply::Answered { status: 200, body } => {
                     let status = body["runtime_status"].as_str();
-                    if !matches!(status, Some("Pending" | "Running")) {
+                    if !matches!(status, Some("Pending" | "Running" | "Suspended")) {
                         return body;
                     }
                 }

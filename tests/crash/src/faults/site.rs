@@ -127,6 +127,7 @@ impl Site {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         section.figure("starts acknowledged", count(&counts.starts));
         section.figure("events acknowledged", count(&counts.events));
+        section.figure("suspended and resumed", count(&counts.naps));
         section.figure("calls of unknown outcome", count(&counts.unknown));
         section.figure("histories compared", count(&counts.histories));
         section.figure("activities executed", tally.executions);
