@@ -67,6 +67,22 @@ impl Arrival {
         }
     }
 
+    /// What tells it apart from every other arrival of its instance: a task and a timer never have
+    /// the same number.
+    fn ident(&self) -> (ExecutionId, u32) {
+        match self {
+            Self::Task {
+                execution,
+                task: id,
+                ..
+            }
+            | Self::Timer {
+                execution,
+                timer: id,
+            } => (*execution, *id),
+        }
+    }
+
     fn to_message(&self) -> Message {
         match self.clone() {
             Self::Task {
@@ -123,33 +139,57 @@ pub(crate) struct Committed {
 
 pub(crate) async fn run(shared: &Shared, job: Job) -> Finished {
     let (key, lease) = (job.key.clone(), job.lease);
-    let retry_with = job.arrivals.clone();
+    let mut arrivals = job.arrivals.clone();
     let unread = job.created.is_some();
-    match try_run(shared, job).await {
-        Ok(finished) => finished,
+    let interrupted = match try_run(shared, job, &mut arrivals).await {
+        Ok(finished) => return finished,
+        Err(interrupted) => interrupted,
+    };
+    let cause = match interrupted {
+        Interrupted::Code(cause) => RetryCause::Code(cause),
         // What was told of the instance may have been old: the store says how it is now.
-        Err(StoreError::LeaseLost) if unread => Finished::Retry {
-            arrivals: retry_with,
-            cause: RetryCause::Store("the instance has changed".to_owned()),
-        },
-        Err(StoreError::LeaseLost) => match shared.store.load(&key).await {
-            // Removed with its app while the turn ran. That says nothing of the lease, and giving
-            // the shard up would run the activities of everybody else on it a second time.
-            Ok(None) => Finished::Gone,
-            Ok(Some(_)) | Err(_) => Finished::LeaseLost,
-        },
-        Err(error @ StoreError::Broken { .. }) => Finished::Broken(error.to_string()),
-        Err(error) => {
-            tracing::warn!(instance = %key, shard = lease.shard.index(), %error, "turn not committed");
-            Finished::Retry {
-                arrivals: retry_with,
-                cause: RetryCause::Store(error.to_string()),
-            }
+        Interrupted::Store(StoreError::LeaseLost) if unread => {
+            RetryCause::Store("the instance has changed".to_owned())
         }
+        Interrupted::Store(StoreError::LeaseLost) => {
+            return match shared.store.load(&key).await {
+                // Removed with its app while the turn ran. That says nothing of the lease, and
+                // giving the shard up would run the activities of everybody else on it a second
+                // time.
+                Ok(None) => Finished::Gone,
+                Ok(Some(_)) | Err(_) => Finished::LeaseLost,
+            };
+        }
+        Interrupted::Store(error @ StoreError::Broken { .. }) => {
+            return Finished::Broken(error.to_string());
+        }
+        Interrupted::Store(error) => {
+            tracing::warn!(instance = %key, shard = lease.shard.index(), %error, "turn not committed");
+            RetryCause::Store(error.to_string())
+        }
+    };
+    Finished::Retry { arrivals, cause }
+}
+
+/// Why a turn got no further.
+enum Interrupted {
+    Store(StoreError),
+    Code(TurnError),
+}
+
+impl From<StoreError> for Interrupted {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }
 
-async fn try_run(shared: &Shared, mut job: Job) -> Result<Finished, StoreError> {
+/// Takes out of `unsettled` what the store has been given for later: another try is not to meet it
+/// again.
+async fn try_run(
+    shared: &Shared,
+    mut job: Job,
+    unsettled: &mut Vec<Arrival>,
+) -> Result<Finished, Interrupted> {
     let mut inbox = Vec::new();
     let mut live = match job.live.take() {
         Some(live) => {
@@ -164,41 +204,30 @@ async fn try_run(shared: &Shared, mut job: Job) -> Result<Finished, StoreError> 
                 None => shared.store.load(&job.key).await?,
             };
             let Some(loaded) = loaded else {
-                persist(shared, job.lease, &job.key, &job.arrivals).await?;
+                persist(shared, job.lease, &job.key, &job.arrivals, unsettled).await?;
                 return Ok(Finished::Gone);
             };
             inbox.clone_from(&loaded.inbox);
-            match open(shared, &job.key, job.give_up.take(), loaded).await {
-                Ok(live) => live,
-                Err(cause) => {
-                    let arrivals = job.arrivals;
-                    return Ok(Finished::Retry { arrivals, cause });
-                }
-            }
+            open(shared, &job.key, job.give_up.take(), loaded)
+                .await
+                .map_err(Interrupted::Code)?
         }
     };
     let (current, foreign): (Vec<_>, Vec<_>) = std::mem::take(&mut job.arrivals)
         .into_iter()
         .partition(|arrival| arrival.execution() == live.id);
-    persist(shared, job.lease, &job.key, &foreign).await?;
-    let arrivals = current.clone();
+    persist(shared, job.lease, &job.key, &foreign, unsettled).await?;
     let batch = Batch::new(live.suspended, inbox, current);
-    persist(shared, job.lease, &job.key, &batch.held).await?;
+    persist(shared, job.lease, &job.key, &batch.held, unsettled).await?;
     if batch.messages.is_empty() {
         return Ok(Finished::Idle { live: Some(live) });
     }
     let was_suspended = live.suspended;
-    let ran = live
+    let turn = live
         .execution
         .turn(batch.messages, shared.clock.now())
-        .await;
-    let turn = match ran {
-        Ok(turn) => turn,
-        Err(cause) => {
-            let cause = RetryCause::Code(cause);
-            return Ok(Finished::Retry { arrivals, cause });
-        }
-    };
+        .await
+        .map_err(Interrupted::Code)?;
     let after = turn.after.clone();
     let committed = committed(&live, &turn);
     let commit = TurnCommit {
@@ -279,6 +308,7 @@ async fn persist(
     lease: Lease,
     key: &InstanceKey,
     arrivals: &[Arrival],
+    unsettled: &mut Vec<Arrival>,
 ) -> Result<(), StoreError> {
     for arrival in arrivals {
         match arrival.clone() {
@@ -294,6 +324,7 @@ async fn persist(
             }
             Arrival::Timer { .. } => {}
         }
+        unsettled.retain(|other| other.ident() != arrival.ident());
     }
     Ok(())
 }
@@ -303,7 +334,7 @@ async fn open(
     key: &InstanceKey,
     give_up: Option<Failure>,
     loaded: Loaded,
-) -> Result<Live, RetryCause> {
+) -> Result<Live, TurnError> {
     let Loaded {
         instance, history, ..
     } = loaded;
@@ -344,7 +375,7 @@ async fn open(
             suspended,
         }),
         Err(OpenError::Permanent(failure)) => Ok(failed(failure, spare)),
-        Err(OpenError::Transient(cause)) => Err(RetryCause::Code(cause)),
+        Err(OpenError::Transient(cause)) => Err(cause),
     }
 }
 
