@@ -14,6 +14,9 @@ pub struct Stats {
     pub parked: AtomicU64,
     pub activities_running: AtomicU64,
     pub activities_queued: AtomicU64,
+    /// Activities since they were queued and timers since they fired, until the turn that takes
+    /// them is committed.
+    pub in_flight: AtomicU64,
 }
 
 impl Stats {

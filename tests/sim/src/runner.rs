@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use tokio::time::Instant;
 use weft_id::{ExecutionId, InstanceKey};
 use weft_orchestration::{
     Event, EventKind, Failure, Message, Next, Payload, Replay, RetryPolicy, TaskHandle, Timestamp,
@@ -31,22 +32,37 @@ pub struct SimRunner {
     pub violations: Mutex<Vec<String>>,
     /// A planted bug: orchestrators that draw lots.
     pub draws_lots: bool,
+    /// Until then there is no room for any orchestrator, for longer than an instance gets from
+    /// which the host fails time after time.
+    full_until: Instant,
 }
 
 impl SimRunner {
     #[must_use]
     pub fn new(store: Arc<MemoryStore>, seed: u64, draws_lots: bool) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let full_for = if rng.random_bool(0.1) { 60 } else { 0 };
         Self {
             store,
-            rng: Mutex::new(StdRng::seed_from_u64(seed)),
+            rng: Mutex::new(rng),
             started: Mutex::default(),
             violations: Mutex::default(),
             draws_lots,
+            full_until: Instant::now() + Duration::from_secs(full_for),
         }
     }
 
     fn lot(&self) -> u64 {
         self.rng.lock().unwrap().random_range(0..1_000)
+    }
+
+    /// Why code is not run this time, now and then.
+    fn refusal(&self) -> Option<TurnError> {
+        match self.lot() {
+            0..10 => Some(TurnError::Host("the code is not at hand".to_owned())),
+            10..60 => Some(TurnError::Busy("no room".to_owned())),
+            _ => None,
+        }
     }
 
     /// A step that is recorded as complete must not run again.
@@ -87,14 +103,17 @@ fn attempt_is_complete(events: &[Event], call: &ActivityCall) -> bool {
 #[async_trait]
 impl Runner for SimRunner {
     async fn open(&self, open: Open) -> Result<Opened, OpenError> {
-        if self.lot() < 10 {
-            return Err(OpenError::Transient(TurnError::Host(
-                "the code is not at hand".to_owned(),
-            )));
+        if Instant::now() < self.full_until {
+            return Err(OpenError::Transient(TurnError::Busy("no room".to_owned())));
+        }
+        if let Some(refused) = self.refusal() {
+            return Err(OpenError::Transient(refused));
         }
         let lots = self.draws_lots.then(|| self.lot());
+        // Some get through a few turns before the host fails over them.
+        let refusal = self.refusal().map(|refused| (self.lot() % 4, refused));
         Ok(Opened {
-            execution: Box::new(Running::new(open.replay, lots)),
+            execution: Box::new(Running::new(open.replay, lots, refusal)),
             revision: Some(RevisionId(1)),
         })
     }
@@ -130,15 +149,18 @@ type Code = Pin<Box<dyn Future<Output = Result<Payload, Failure>> + Send>>;
 struct Running {
     replay: Shared,
     code: Option<Code>,
+    /// After how many turns it is refused another, and why.
+    refusal: Option<(u64, TurnError)>,
 }
 
 impl Running {
-    fn new(replay: Replay, lots: Option<u64>) -> Self {
+    fn new(replay: Replay, lots: Option<u64>, refusal: Option<(u64, TurnError)>) -> Self {
         let replay = Arc::new(Mutex::new(replay));
         let code = Box::pin(run(Arc::clone(&replay), lots));
         Self {
             replay,
             code: Some(code),
+            refusal,
         }
     }
 }
@@ -146,6 +168,11 @@ impl Running {
 #[async_trait]
 impl Execution for Running {
     async fn turn(&mut self, messages: Vec<Message>, now: Timestamp) -> Result<Turn, TurnError> {
+        match &mut self.refusal {
+            Some((0, refused)) => return Err(refused.clone()),
+            Some((turns, _)) => *turns -= 1,
+            None => {}
+        }
         let next = self.replay.lock().unwrap().deliver(messages, now);
         if let (Next::Run, Some(code)) = (next, &mut self.code) {
             let poll = code.as_mut().poll(&mut Context::from_waker(Waker::noop()));

@@ -150,8 +150,6 @@ impl World {
             activities_queued_max: self.rng.random_range(1..40),
             parked_max: self.rng.random_range(0..8),
             timers_loaded_max: self.rng.random_range(1..6),
-            // Chance refuses often here: giving up would be a failure of the run.
-            failures_max: 1_000,
             ..Config::default()
         };
         Worker::start(
@@ -208,8 +206,22 @@ impl World {
         // What was in flight when the last instance ended is cleaned up by whoever runs.
         nodes.push(self.start_node());
         tokio::time::sleep(LEASE_TTL * 20).await;
+        self.wait_until_nothing_is_held(&nodes).await?;
         drop(nodes);
         self.check(&programs).await
+    }
+
+    /// What nodes hold for turns that never come would pile up over the years.
+    async fn wait_until_nothing_is_held(&self, nodes: &[Worker]) -> Result<(), String> {
+        let held = |node: &Worker| node.stats().in_flight.load(Ordering::Relaxed);
+        let deadline = Instant::now() + PATIENCE;
+        while let Some(held) = nodes.iter().map(held).find(|held| *held > 0) {
+            if Instant::now() > deadline {
+                return Err(format!("a node never let go of {held} arrivals"));
+            }
+            tokio::time::sleep(LEASE_TTL).await;
+        }
+        Ok(())
     }
 
     /// Crashes, new nodes, a jump of the clock, or nothing.

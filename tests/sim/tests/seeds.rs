@@ -24,7 +24,7 @@ fn every_seed_behaves_like_the_model() {
 
 #[test]
 fn a_node_alone_makes_up_for_commits_reported_as_failed() {
-    for seed in 0..500 {
+    for seed in 0..number("WEFT_SIM_SEEDS").unwrap_or(500) {
         if let Err(Failed { seed, what }) = simulate_one_node(seed) {
             panic!("seed {seed}: {what}");
         }

@@ -4,6 +4,7 @@
 //! and report back. Aborting this task aborts all of them.
 
 mod leases;
+mod reads;
 mod slot;
 mod work;
 
@@ -146,6 +147,10 @@ struct Loop {
     activities_known: BTreeSet<Ident>,
     /// Shards that have activities in the store which are not in memory, and where to read on.
     activities_overflow: BTreeMap<Shard, Option<TaskSeq>>,
+    /// Shards of which it is not known which instances have messages, and where to read on.
+    ready_unread: BTreeMap<Shard, Option<InstanceKey>>,
+    /// No read before this, after one that has failed.
+    reads_paused_until: Instant,
     timers: BTreeMap<Shard, Timers>,
     /// Timers that have fired and whose turn has not been committed.
     firing: BTreeSet<Ident>,
@@ -176,6 +181,8 @@ impl Loop {
             activities_running: 0,
             activities_known: BTreeSet::new(),
             activities_overflow: BTreeMap::new(),
+            ready_unread: BTreeMap::new(),
+            reads_paused_until: Instant::now(),
             timers: BTreeMap::new(),
             firing: BTreeSet::new(),
             timers_quiet_until: Instant::now(),
@@ -203,8 +210,7 @@ impl Loop {
             if Instant::now() >= self.renew_at {
                 self.renew().await;
             }
-            self.load_timers().await;
-            self.load_activities().await;
+            self.read_wanted().await;
             self.fire_timers();
             self.unpause();
             self.start_work();
@@ -222,9 +228,9 @@ impl Loop {
                     }
                 }
                 wakeup = wakeups.recv() => {
-                    self.woken(wakeup).await;
+                    self.woken(wakeup);
                     while let Some(wakeup) = waiting(&mut wakeups) {
-                        self.woken(wakeup).await;
+                        self.woken(wakeup);
                     }
                 }
                 () = tokio::time::sleep_until(until) => {}
@@ -232,7 +238,7 @@ impl Loop {
         }
     }
 
-    async fn woken(&mut self, wakeup: Result<Wakeup, broadcast::error::RecvError>) {
+    fn woken(&mut self, wakeup: Result<Wakeup, broadcast::error::RecvError>) {
         match wakeup {
             Ok(Wakeup { key, created: None }) => self.wake(key),
             Ok(Wakeup {
@@ -240,10 +246,8 @@ impl Loop {
                 created: Some(created),
             }) => self.wake_created(key, created),
             Err(broadcast::error::RecvError::Lagged(_)) => {
-                let shards: Vec<Shard> = self.leases.keys().copied().collect();
-                for shard in shards {
-                    self.load_ready(shard).await;
-                }
+                let shards = self.leases.keys().map(|shard| (*shard, None));
+                self.ready_unread = shards.collect();
             }
             Err(broadcast::error::RecvError::Closed) => {
                 self.broken = Some("the store was closed".to_owned());
@@ -281,10 +285,16 @@ impl Loop {
             .values()
             .any(Timers::wants_load)
             .then_some(self.timers_quiet_until.max(now + Duration::from_millis(10)));
-        [timer, pause, quiet, Some(self.renew_at)]
-            .into_iter()
-            .flatten()
-            .fold(now + NAP, Instant::min)
+        [
+            timer,
+            pause,
+            quiet,
+            self.next_read_at(),
+            Some(self.renew_at),
+        ]
+        .into_iter()
+        .flatten()
+        .fold(now + NAP, Instant::min)
     }
 
     fn publish_gauges(&self) {
@@ -292,6 +302,8 @@ impl Loop {
         Stats::gauge(&stats.parked, self.parked.len());
         Stats::gauge(&stats.activities_running, self.activities_running);
         Stats::gauge(&stats.activities_queued, self.activities.len());
+        let in_flight = self.activities_known.len() + self.firing.len();
+        Stats::gauge(&stats.in_flight, in_flight);
     }
 
     fn lease_of(&self, key: &InstanceKey) -> Option<Lease> {

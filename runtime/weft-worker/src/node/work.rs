@@ -56,7 +56,21 @@ impl Loop {
         }
     }
 
-    pub(super) fn fire(&mut self, timer: PendingTimer) {
+    pub(super) fn fire_timers(&mut self) {
+        if self.draining {
+            return;
+        }
+        let now = self.shared.clock.now();
+        let mut due = Vec::new();
+        for timers in self.timers.values_mut() {
+            due.extend(std::iter::from_fn(|| timers.pop_due(now)));
+        }
+        for timer in due {
+            self.fire(timer);
+        }
+    }
+
+    fn fire(&mut self, timer: PendingTimer) {
         let ident = (timer.key.clone(), timer.execution, timer.id);
         if self.firing.insert(ident) {
             Stats::count(&self.shared.stats.timers_fired);
@@ -153,6 +167,8 @@ impl Loop {
             // The shard has changed hands meanwhile: what the turn held is of the past.
             slot.live = None;
             slot.dirty = epoch.is_some();
+            // Of what it had taken something may have been passed over while that was known.
+            self.read_again(Shard::of(key));
             return self.rest(key);
         }
         match finished {
@@ -214,15 +230,6 @@ impl Loop {
         };
         if std::mem::take(&mut slot.unsure) {
             self.read_again(Shard::of(key));
-        }
-    }
-
-    /// Looks in the store for timers and activities that are not known here.
-    fn read_again(&mut self, shard: Shard) {
-        if let Some(timers) = self.timers.get_mut(&shard) {
-            timers.reload();
-            self.timers_quiet_until = Instant::now();
-            self.activities_overflow.insert(shard, None);
         }
     }
 
@@ -388,6 +395,11 @@ impl Loop {
         let PendingTask {
             key, execution, id, ..
         } = task;
+        if self.lease_of(&key).is_none() {
+            // Whoever has the shard runs it.
+            self.activities_known.remove(&(key, execution, id));
+            return;
+        }
         let arrival = Arrival::Task {
             execution,
             task: id,
