@@ -19,8 +19,8 @@ const START_MAX: Duration = Duration::from_secs(60);
 const STOP_MAX: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(10);
 
-/// The path of the `weft` binary, built first where it is out of date, with the profile of the
-/// tests.
+/// The path of the `weft` binary: the one that `WEFT_BINARY` names, else built first where it is
+/// out of date, with the profile of the tests.
 ///
 /// # Panics
 /// When it cannot be built.
@@ -28,6 +28,9 @@ const LOOK: Duration = Duration::from_millis(10);
 pub fn weft_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(given) = std::env::var_os("WEFT_BINARY") {
+            return PathBuf::from(given);
+        }
         // A test's own path is target/PROFILE/deps/NAME, a tool's is target/PROFILE/NAME.
         let own = std::env::current_exe().expect("a process knows its own path");
         let folder = own.parent().expect("a program lies in a folder");
