@@ -120,7 +120,7 @@ impl Disk {
             "weft-crash",
         ]);
         let mounted = mount.arg(&path).output().ok()?.status.success();
-        mounted.then_some(Self { path })
+        mounted.then(|| Self { path })
     }
 }
 

@@ -58,11 +58,8 @@ async fn catches_a_start_that_is_lost() {
 
 #[tokio::test]
 async fn catches_an_event_that_is_lost() {
-    catches(
-        Plant::EventLost,
-        &["acknowledged were", "still open", "did not complete"],
-    )
-    .await;
+    // It shows in many ways, always in an instance that takes events.
+    catches(Plant::EventLost, &["gather-", "roll-", "family-"]).await;
 }
 
 #[tokio::test]
