@@ -13,16 +13,19 @@ use crate::report::Section;
 const RUNS_MAX: u64 = 8;
 const KILLS: u32 = 8;
 const POWER_SEEDS: u64 = 5;
+const SIMULATED_SEEDS: u64 = 50;
 
 /// The environment variable that tells `weft-rigged` which one.
 pub const VARIABLE: &str = "WEFT_RIGGED_PLANT";
 
-/// A bug. All but the first are in a node's store and found by killing the node; `weft-rigged` is
-/// a node that has them.
+/// A bug. All but the first two are in a node's store and found by killing the node; `weft-rigged`
+/// is a node that has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Plant {
     /// Nothing is ever synced; found by power cuts
     FsyncOff,
+    /// Commits pass whoever owns the shard; found by the simulation, since it takes several nodes
+    FencingOff,
     /// Activities are not enqueued in the turn's transaction, and lost when that is cut off
     OutboxOutside,
     /// A finished activity stays in the queue, so that it completes a second time
@@ -47,7 +50,7 @@ impl Plant {
     #[must_use]
     pub fn in_store(self) -> Option<weft_sim::Plant> {
         match self {
-            Self::FsyncOff => None,
+            Self::FsyncOff | Self::FencingOff => None,
             Self::OutboxOutside => Some(weft_sim::Plant::OutboxOutsideTransaction),
             Self::CompletionTwice => Some(weft_sim::Plant::TaskNotRemoved),
             Self::MessageTwice => Some(weft_sim::Plant::DeliveredTwice),
@@ -84,7 +87,7 @@ pub async fn hunt(plant: Plant, rigged: PathBuf, seed: u64) -> anyhow::Result<Se
         if !section.violations.is_empty() {
             return Ok(section);
         }
-        base.seed = base.seed.wrapping_add(POWER_SEEDS);
+        base.seed = base.seed.wrapping_add(SIMULATED_SEEDS);
     }
     look(plant, &base).await
 }
@@ -92,10 +95,27 @@ pub async fn hunt(plant: Plant, rigged: PathBuf, seed: u64) -> anyhow::Result<Se
 async fn look(plant: Plant, base: &Base) -> anyhow::Result<Section> {
     match plant {
         Plant::FsyncOff => power::run(base.seed, POWER_SEEDS, Syncs::Ignored).await,
+        Plant::FencingOff => {
+            let first = base.seed;
+            // The simulation has a runtime and a time of its own.
+            Ok(tokio::task::spawn_blocking(move || simulate(first)).await?)
+        }
         Plant::OutboxOutside
         | Plant::CompletionTwice
         | Plant::MessageTwice
         | Plant::StartLost
         | Plant::EventLost => kills::run(base, KILLS).await,
     }
+}
+
+fn simulate(first: u64) -> Section {
+    let mut section = Section::new("Several nodes in simulation");
+    for seed in first..first.saturating_add(SIMULATED_SEEDS) {
+        if let Err(failed) = weft_sim::simulate(seed, Some(weft_sim::Plant::NoFencing)) {
+            let what = format!("seed {}: {}", failed.seed, failed.what);
+            section.violations.push(what);
+        }
+    }
+    section.figure("seeds", SIMULATED_SEEDS);
+    section
 }

@@ -8,6 +8,9 @@ use rand::RngExt;
 use super::site::{Base, Site};
 use crate::report::Section;
 
+/// Kills after which it is told how far it is.
+const PROGRESS: u32 = 100;
+
 /// Runs the load, kills the node so many times, and judges it.
 ///
 /// # Errors
@@ -16,7 +19,7 @@ pub async fn run(base: &Base, kills: u32) -> anyhow::Result<Section> {
     let dir = tempfile::tempdir()?;
     let mut site = Site::open(base, &dir.path().join("data")).await?;
     let mut during_start = 0_u32;
-    for _ in 0..kills {
+    for number in 1..=kills {
         wait_for_the_moment(&mut site).await;
         site.kill().await?;
         // Sometimes its successor goes before it is ready.
@@ -28,6 +31,10 @@ pub async fn run(base: &Base, kills: u32) -> anyhow::Result<Section> {
             during_start += 1;
         }
         site.start().await?;
+        if number.is_multiple_of(PROGRESS) {
+            let violations = site.record.tally().violations;
+            eprintln!("{number} of {kills} kills, {violations} violations");
+        }
     }
     let first_steps = site.record.first_steps();
     let mut section = site.close("SIGKILL at random instants").await?;

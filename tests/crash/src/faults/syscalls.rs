@@ -41,6 +41,7 @@ pub async fn run(base: &Base, every: usize) -> anyhow::Result<Section> {
     section.figure("kills during the first start", starts);
     let mut rounds = Rounds::prepare(base).await?;
     for call in CALLS {
+        eprintln!("at every {call}; {} kills so far", rounds.kills);
         for nth in (1..ROUNDS_MAX).step_by(every) {
             let injection = Injection {
                 calls: call,

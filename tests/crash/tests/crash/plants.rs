@@ -42,6 +42,11 @@ async fn catches_an_outbox_outside_of_the_transaction() {
 }
 
 #[tokio::test]
+async fn catches_commits_without_fencing() {
+    catches(Plant::FencingOff, &["ran again"]).await;
+}
+
+#[tokio::test]
 async fn catches_a_completion_that_comes_twice() {
     catches(Plant::CompletionTwice, &["ran again"]).await;
 }
