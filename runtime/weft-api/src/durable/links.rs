@@ -67,7 +67,6 @@ impl Links {
             "sendEventPostUri": format!("{base}/instances/{encoded}/raiseEvent/{{eventName}}?{query}"),
             "terminatePostUri": with_reason("terminate"),
             "purgeHistoryDeleteUri": self.status(id),
-            "rewindPostUri": with_reason("rewind"),
             "restartPostUri": format!("{base}/instances/{encoded}/restart?{query}"),
             "suspendPostUri": with_reason("suspend"),
             "resumePostUri": with_reason("resume"),

@@ -2,7 +2,7 @@
 //! field names are theirs.
 //!
 //! Parameter names compare without regard to case, and so do the fixed parts of paths; a wrong
-//! method is 404. Errors are problems. Rewinding, restarting and entities are not offered.
+//! method is 404. Errors are problems. Rewinding and entities are not offered, and no link names them.
 
 mod control;
 mod history;
@@ -75,6 +75,9 @@ enum Operation {
     Resume {
         id: String,
     },
+    Restart {
+        id: String,
+    },
 }
 
 impl Operation {
@@ -107,6 +110,9 @@ impl Operation {
             (&Method::POST, "instances", Some(id), Some("resume"), None) => {
                 Some(Self::Resume { id: own(id) })
             }
+            (&Method::POST, "instances", Some(id), Some("restart"), None) => {
+                Some(Self::Restart { id: own(id) })
+            }
             _ => None,
         }
     }
@@ -120,7 +126,8 @@ impl Operation {
             | Self::RaiseEvent { .. }
             | Self::Terminate { .. }
             | Self::Suspend { .. }
-            | Self::Resume { .. } => Permission::Invoke,
+            | Self::Resume { .. }
+            | Self::Restart { .. } => Permission::Invoke,
         }
     }
 }
@@ -138,6 +145,7 @@ async fn handle(State(api): State<Api>, request: Request) -> Result<Response, Pr
         Operation::Terminate { id } => control::terminate(&context, &id).await,
         Operation::Suspend { id } => control::suspend(&context, &id).await,
         Operation::Resume { id } => control::resume(&context, &id).await,
+        Operation::Restart { id } => start::restart(&context, &id).await,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Starting an orchestration, and waiting for it where the client wants that.
+//! Starting an orchestration, or one over again, and waiting for it where the client wants that.
 
 use std::time::Duration;
 
@@ -27,13 +27,7 @@ pub(super) async fn start(
     id: Option<String>,
     request_body: Body,
 ) -> Result<Response, Problem> {
-    let timeout = context.query.seconds("timeout")?;
-    let interval = context.query.seconds("pollingInterval")?;
-    if let (Some(timeout), Some(interval)) = (timeout, interval)
-        && interval > timeout
-    {
-        return Err(Problem::invalid("pollingInterval must not exceed timeout"));
-    }
+    let timeout = timeout(context)?;
     let id: InstanceId = match id {
         Some(id) => id
             .parse()
@@ -46,14 +40,56 @@ pub(super) async fn start(
         true => Payload::null(),
         false => body::payload(&bytes)?,
     };
-    if !is_orchestrator(&context.api, &context.app, &function).await? {
+    carry_out(context, function, id, input, timeout).await
+}
+
+/// `POST instances/{id}/restart`: the same orchestrator with the same input, as a new instance or,
+/// where the client wants that, in place of the ended one. After a continuation as new, the input
+/// is the one that it was continued with, as the status shows it.
+pub(super) async fn restart(context: &Context, id: &str) -> Result<Response, Problem> {
+    let timeout = timeout(context)?;
+    let anew = context.query.flag("restartWithNewInstanceId", true)?;
+    let key = context.key(id).ok();
+    let instance = match &key {
+        Some(key) => context.api.store.instance(key).await?,
+        None => None,
+    };
+    let Some(instance) = instance else {
         // The peers answer 400 here, not 404.
-        let detail = format!("there is no orchestrator {function}");
+        return Err(Problem::invalid(format!("there is no instance {id}")));
+    };
+    let id = if anew { random_id() } else { instance.key.id };
+    carry_out(context, instance.name, id, instance.input, timeout).await
+}
+
+/// How long the client wants to wait for the end; absent where it does not.
+fn timeout(context: &Context) -> Result<Option<Duration>, Problem> {
+    let timeout = context.query.seconds("timeout")?;
+    let interval = context.query.seconds("pollingInterval")?;
+    if let (Some(timeout), Some(interval)) = (timeout, interval)
+        && interval > timeout
+    {
+        return Err(Problem::invalid("pollingInterval must not exceed timeout"));
+    }
+    Ok(timeout)
+}
+
+/// Starts the instance, and answers with its links or, within `timeout`, with its end.
+async fn carry_out(
+    context: &Context,
+    orchestrator: String,
+    id: InstanceId,
+    input: Payload,
+    timeout: Option<Duration>,
+) -> Result<Response, Problem> {
+    if !is_orchestrator(&context.api, &context.app, &orchestrator).await? {
+        // The peers answer 400 here, not 404.
+        let detail = format!("there is no orchestrator {orchestrator}");
         return Err(Problem::invalid(detail));
     }
     let order = Order {
         app: context.app.clone(),
-        orchestrator: function,
+        orchestrator,
         id,
         input,
         trace_parent: trace_parent(&context.headers),

@@ -38,7 +38,6 @@ async fn starting_answers_with_the_links_of_the_instance() {
             "sendEventPostUri": format!("{base}/raiseEvent/{{eventName}}?{query}"),
             "terminatePostUri": format!("{base}/terminate?reason={{text}}&{query}"),
             "purgeHistoryDeleteUri": format!("{base}?{query}"),
-            "rewindPostUri": format!("{base}/rewind?reason={{text}}&{query}"),
             "restartPostUri": format!("{base}/restart?{query}"),
             "suspendPostUri": format!("{base}/suspend?reason={{text}}&{query}"),
             "resumePostUri": format!("{base}/resume?reason={{text}}&{query}"),
@@ -248,6 +247,51 @@ async fn messages_are_202_while_open_and_410_after() {
 }
 
 #[tokio::test]
+async fn restarting_begins_anew_with_the_same_input() {
+    let node = node().await;
+    let key = node.start("a").await;
+    node.complete(&key, "1").await;
+    let started = post(&node, "/instances/a/restart").await;
+    assert_eq!(started.status, 202);
+    let id = started.body["id"].as_str().unwrap();
+    assert_ne!(id, "a");
+    let link = format!("http://node.example:7071{D}/instances/{id}?");
+    assert!(started.header("location").unwrap().starts_with(&link));
+    let new = get(&node, &format!("/instances/{id}")).await;
+    assert_eq!(new.status, 202);
+    assert_eq!(new.body["name"], "saga");
+    assert_eq!(new.body["input"], json!({"n": 1}));
+    assert_eq!(
+        get(&node, "/instances/a").await.body["runtimeStatus"],
+        "Completed"
+    );
+
+    // Under the same id only once it has ended.
+    let again = "/instances/a/restart?restartWithNewInstanceId=false";
+    let restarted = post(&node, again).await;
+    assert_eq!(restarted.status, 202);
+    assert_eq!(restarted.body["id"], "a");
+    let status = get(&node, "/instances/a").await;
+    assert_eq!(status.body["runtimeStatus"], "Pending");
+    assert_eq!(status.body["input"], json!({"n": 1}));
+    assert_eq!(post(&node, again).await.problem(), (409, "instance-exists"));
+    assert_eq!(post(&node, "/instances/a/restart").await.status, 202);
+
+    for path in [
+        "/instances/none/restart",
+        "/instances/@bad/restart",
+        "/instances/a/restart?restartWithNewInstanceId=maybe",
+    ] {
+        let refused = post(&node, path).await;
+        assert_eq!(refused.problem(), (400, "invalid-request"), "{path}");
+    }
+    let reader = node.key(Some("default"), Role::Reader).await;
+    let path = format!("{D}/instances/a/restart");
+    let refused = node.call_as(&reader, Method::POST, &path).await;
+    assert_eq!(refused.problem().0, 403);
+}
+
+#[tokio::test]
 async fn purging_counts_what_went() {
     let node = node().await;
     let delete = |path: &'static str| {
@@ -324,7 +368,8 @@ async fn a_wrong_method_and_what_is_not_offered_are_404() {
         (Method::PUT, "/instances/a"),
         (Method::GET, "/orchestrators/saga"),
         (Method::POST, "/instances/a/rewind"),
-        (Method::POST, "/instances/a/restart"),
+        (Method::GET, "/instances/a/restart"),
+        (Method::POST, "/instances/a/restart/more"),
         (Method::GET, "/entities/counter/1"),
         (Method::GET, "/"),
         (Method::POST, "/instances/a/raiseEvent/e/more"),
