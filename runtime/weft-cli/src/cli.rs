@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    build, completions, deploy, dev, doctor, functions, inspect, instances, keys, logs, new,
-    revisions, start, tenants, up,
+    backup, build, completions, deploy, dev, doctor, functions, inspect, instances, keys, logs,
+    new, revisions, start, tenants, up,
 };
 use crate::context::Target;
 
@@ -50,6 +50,10 @@ enum Command {
     /// Tenants: create, list
     #[command(subcommand)]
     Tenants(tenants::Command),
+    /// Copy a node's data, while it runs or not
+    Backup(backup::BackupArgs),
+    /// Make a node's data of a backup
+    Restore(backup::RestoreArgs),
     /// Print what the functions of an app log
     Logs(logs::Args),
     /// Check a component on this machine and show what it holds
@@ -72,6 +76,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::New(args) => new::run(&args, target),
         Command::Build(args) => build::run(&args, target),
         Command::Inspect(args) => inspect::run(&args, target),
+        Command::Backup(args) => backup::backup(&args, target),
+        Command::Restore(args) => backup::restore(&args, target),
         Command::Completions(args) => completions::run(&args),
         Command::Deploy(args) => block_on(deploy::run(args, target)),
         Command::Start(args) => block_on(start::run(args, target)),

@@ -28,6 +28,7 @@ use std::process::ExitCode;
 pub use config::{Config, InvalidSettings, LogFormat, Settings, Storage};
 pub use inspect::{Inspected, NotAccepted, inspect};
 pub use node::{Node, NodeError, Parts, Ready};
+pub use weft_store_sqlite::{Copied, backup, restore};
 
 /// What the hidden verb that [`Config::compiler`] names must call: compiles one upload, from stdin
 /// to stdout.

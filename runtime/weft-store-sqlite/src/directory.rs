@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use weft_store::Error;
 
+/// The file within it.
+pub(crate) const DATABASE: &str = "weft.db";
+
 /// An open data directory. The operating system releases the lock with the process, however that
 /// ends.
 #[derive(Debug)]
@@ -46,7 +49,7 @@ impl Directory {
     }
 
     pub(crate) fn database(&self) -> PathBuf {
-        self.path.join("weft.db")
+        self.path.join(DATABASE)
     }
 
     /// One file per component, named by its digest.
@@ -55,7 +58,8 @@ impl Directory {
     }
 }
 
-fn create(path: &Path) -> std::io::Result<()> {
+/// Creates a folder, and those above it, for nobody but the owner.
+pub(crate) fn create(path: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

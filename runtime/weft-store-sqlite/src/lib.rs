@@ -12,6 +12,7 @@
 //! operation once the disk has failed a commit.
 
 mod apps;
+mod backup;
 mod cache;
 mod column;
 mod components;
@@ -36,6 +37,7 @@ use tokio::sync::{broadcast, watch};
 use weft_orchestration::Timestamp;
 use weft_store::{Endings, Error};
 
+pub use backup::{Copied, backup, restore};
 use cache::Cache;
 use directory::Directory;
 use fault::Fault;

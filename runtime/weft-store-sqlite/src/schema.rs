@@ -52,6 +52,25 @@ fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// # Errors
+/// [`Error::Broken`] for a file of any format but the newest that is known.
+pub(crate) fn check_current(conn: &Connection) -> Result<(), Error> {
+    let version: usize = conn
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(fault::of_sql)?;
+    let known = MIGRATIONS.len();
+    if version == known {
+        return Ok(());
+    }
+    let advice = match version > known {
+        true => "use the newer program that wrote it",
+        false => "start a node of this program over it once, which brings it up to date",
+    };
+    Err(Error::Broken {
+        reason: format!("the data is of format {version}, this program's is {known}: {advice}"),
+    })
+}
+
 fn migrate(conn: &mut Connection, migrations: &[&str]) -> Result<(), Error> {
     let version: usize = conn
         .pragma_query_value(None, "user_version", |row| row.get(0))

@@ -65,7 +65,15 @@ pub struct Node {
     args: Vec<String>,
     ready: Value,
     stderr: Arc<Mutex<String>>,
-    dir: Option<tempfile::TempDir>,
+    dir: Option<Folder>,
+}
+
+/// Where a node keeps its data.
+#[derive(Debug)]
+enum Folder {
+    /// Removed with the value.
+    Own(tempfile::TempDir),
+    Given(PathBuf),
 }
 
 impl Node {
@@ -80,7 +88,24 @@ impl Node {
         let data = dir.path().join("data").display().to_string();
         let mut all = vec!["--data", &data];
         all.extend(args);
-        Self::launch(&all, "127.0.0.1:0", "127.0.0.1:0", Some(dir))
+        Self::launch(&all, "127.0.0.1:0", "127.0.0.1:0", Some(Folder::Own(dir)))
+    }
+
+    /// Starts a node over a folder that the caller keeps.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn over(data: &Path, args: &[&str]) -> Self {
+        let path = data.display().to_string();
+        let mut all = vec!["--data", &path];
+        all.extend(args);
+        Self::launch(
+            &all,
+            "127.0.0.1:0",
+            "127.0.0.1:0",
+            Some(Folder::Given(data.to_owned())),
+        )
     }
 
     /// Starts a node that keeps no files.
@@ -92,7 +117,7 @@ impl Node {
         Self::launch(&["--memory"], "127.0.0.1:0", "127.0.0.1:0", None)
     }
 
-    fn launch(args: &[&str], http: &str, admin: &str, dir: Option<tempfile::TempDir>) -> Self {
+    fn launch(args: &[&str], http: &str, admin: &str, dir: Option<Folder>) -> Self {
         let args: Vec<String> = args.iter().map(ToString::to_string).collect();
         let started = spawn(&args, http, admin);
         let (child, ready, stderr) = started.unwrap_or_else(|error| panic!("{error}"));
@@ -133,8 +158,10 @@ impl Node {
     /// For a node that keeps no files.
     #[must_use]
     pub fn data(&self) -> PathBuf {
-        let dir = self.dir.as_ref().expect("the node keeps files");
-        dir.path().join("data")
+        match self.dir.as_ref().expect("the node keeps files") {
+            Folder::Own(dir) => dir.path().join("data"),
+            Folder::Given(data) => data.clone(),
+        }
     }
 
     /// The operator's key.

@@ -1,5 +1,6 @@
 //! One file a verb.
 
+pub(crate) mod backup;
 pub(crate) mod build;
 pub(crate) mod completions;
 pub(crate) mod deploy;

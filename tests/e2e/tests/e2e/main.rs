@@ -6,6 +6,7 @@
     reason = "every function here is a test or serves one"
 )]
 
+mod backup;
 mod cli;
 mod control;
 mod durable_api;
