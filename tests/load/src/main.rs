@@ -66,6 +66,8 @@ enum Question {
     Scale,
     /// What a parked orchestration takes
     Memory,
+    /// A kill with ten thousand open instances, and a hundred thousand that wait
+    Recovery,
 }
 
 #[tokio::main]
@@ -99,6 +101,7 @@ async fn main() -> anyhow::Result<()> {
             Question::Steps => question::steps::measure(plan, &mut report).await?,
             Question::Scale => question::scale::measure(&mut report).await?,
             Question::Memory => question::memory::measure(&mut report).await?,
+            Question::Recovery => question::recovery::measure(&mut report).await?,
         }
     }
     if let Some(before) = before {

@@ -102,6 +102,27 @@ impl Subject {
         }
     }
 
+    pub(crate) async fn raise(&self, id: &str, event: &str) -> anyhow::Result<()> {
+        let path = format!("/apps/{APP}/instances/{id}/raise-event/{event}");
+        let request = self.admin(Method::POST, &path).json(&Value::Null);
+        request.send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    /// How many instances have this status.
+    pub(crate) async fn count(&self, status: &str) -> anyhow::Result<u64> {
+        let (mut count, mut after) = (0, String::new());
+        loop {
+            let path = format!("/apps/{APP}/instances?runtime_status={status}&limit=1000{after}");
+            let page = self.send(self.admin(Method::GET, &path)).await?;
+            count += page["instances"].as_array().map_or(0, Vec::len) as u64;
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => return Ok(count),
+            }
+        }
+    }
+
     /// The events of `count` turns from one on.
     pub(crate) async fn turns(&self, id: &str, from: u64, count: u64) -> anyhow::Result<Value> {
         let path = format!("/apps/{APP}/instances/{id}/history?from_turn={from}&limit={count}");

@@ -4,6 +4,7 @@ pub(crate) mod call;
 pub(crate) mod cold;
 pub(crate) mod hello;
 pub(crate) mod memory;
+pub(crate) mod recovery;
 pub(crate) mod scale;
 pub(crate) mod steps;
 

@@ -1,0 +1,84 @@
+//! How soon does a node go on after a kill with ten thousand open instances, and what do a hundred
+//! thousand that only wait cost?
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+use crate::drive::{Until, drive};
+use crate::node::Subject;
+use crate::report::{Aim, Figure, Report};
+
+const OPEN: u64 = 10_000;
+const IDLE: u64 = 100_000;
+const CONNECTIONS: u64 = 16;
+/// How long the idle node is watched.
+const WATCH: Duration = Duration::from_secs(10);
+
+pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
+    let mut subject = Subject::start();
+    subject.orchestrations().await?;
+    let first = subject.start_one("park", 0).await?;
+    start(&subject, OPEN).await?;
+    let killed = Instant::now();
+    subject.node.restart();
+    subject.raise(&first, "go").await?;
+    subject.ended(&first).await?;
+    let recovered = killed.elapsed();
+    // Read from the status line of each instance, in pages.
+    let open = subject.count("Running").await?;
+    ensure!(
+        open == OPEN,
+        "{open} of {OPEN} instances are open after the kill"
+    );
+
+    start(&subject, IDLE - OPEN).await?;
+    // The last ones are evicted from memory after their turn.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (from, before) = (Instant::now(), processor_seconds(&subject)?);
+    tokio::time::sleep(WATCH).await;
+    let spent = processor_seconds(&subject)? - before;
+    let share = spent / from.elapsed().as_secs_f64() * 100.0;
+    let resident = subject.resident()? / f64::from(1 << 20);
+    report.add(
+        "Recovery, and instances that only wait",
+        vec![
+            Figure::of(
+                "from a kill with 10000 open to a step of the first",
+                "s",
+                vec![recovered.as_secs_f64()],
+            )
+            .aiming(Aim::AtMost(5.0)),
+            Figure::of("100000 waiting, resident", "MiB", vec![resident])
+                .aiming(Aim::AtMost(100.0)),
+            Figure::of("100000 waiting, processor", "%", vec![share]).aiming(Aim::AtMost(1.0)),
+        ],
+    );
+    Ok(())
+}
+
+/// Starts instances that wait, and returns when each has had its first turn.
+async fn start(subject: &Subject, count: u64) -> anyhow::Result<()> {
+    let turns = subject.metric("weft_turns_total").await?;
+    let request = subject.start_only("park", &Value::Null)?;
+    let connections = usize::try_from(CONNECTIONS)?;
+    drive(&request, connections, Until::Sent(count / CONNECTIONS)).await?;
+    subject
+        .until_metric("weft_turns_total", turns + count as f64)
+        .await
+}
+
+/// Seconds of processor time that the node has taken so far.
+fn processor_seconds(subject: &Subject) -> anyhow::Result<f64> {
+    /// What Linux counts `/proc` in, whatever the kernel's own clock is.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let path = format!("/proc/{}/stat", subject.node.pid());
+    let stat = std::fs::read_to_string(&path)
+        .with_context(|| format!("{path}: processor time is read on Linux only"))?;
+    // The name in parentheses may hold anything; the times are the 12th and 13th field after it.
+    let (_, fields) = stat.rsplit_once(')').context("no name")?;
+    let mut fields = fields.split_whitespace().skip(11);
+    let mut time = || -> anyhow::Result<f64> { Ok(fields.next().context("too short")?.parse()?) };
+    Ok((time()? + time()?) / TICKS_PER_SECOND)
+}
