@@ -11,6 +11,7 @@ mod context;
 mod output;
 mod progress;
 mod project;
+mod sdk;
 
 use std::process::ExitCode;
 

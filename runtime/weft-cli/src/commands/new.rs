@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::context::{Target, Usage};
 use crate::output;
+use crate::sdk::{self, write_file};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -16,7 +17,7 @@ pub(crate) struct Args {
     name: String,
     #[arg(long, short, value_enum, default_value = "rust")]
     template: Template,
-    /// The folder of the weft-sdk crate; found beside this program if absent
+    /// Use the weft-sdk crate in this folder; if absent, the project gets a copy of its own
     #[arg(long, env = "WEFT_SDK", value_name = "DIR")]
     sdk_path: Option<PathBuf>,
 }
@@ -73,14 +74,15 @@ pub(crate) fn run(args: &Args, target: &Target) -> Result<()> {
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
         return Err(refused("a crate's name begins with a letter".to_owned()).into());
     }
-    let sdk = match args.template {
-        Template::Rust => sdk_dependency(args.sdk_path.as_deref())?,
-        Template::RustHttp => String::new(),
+    let (files, sdk) = match args.template {
+        Template::Rust => {
+            let here = std::env::current_dir()?;
+            let sdk = sdk::Source::find(args.sdk_path.as_deref(), &here)?;
+            (RUST, Some(sdk))
+        }
+        Template::RustHttp => (RUST_HTTP, None),
     };
-    let files = match args.template {
-        Template::Rust => RUST,
-        Template::RustHttp => RUST_HTTP,
-    };
+    let dependency = sdk.as_ref().map(sdk::Source::dependency).transpose()?;
     let dir = Path::new(name);
     match std::fs::create_dir(dir) {
         Ok(()) => {}
@@ -92,14 +94,16 @@ pub(crate) fn run(args: &Args, target: &Target) -> Result<()> {
     let fill = |text: &str| {
         text.replace("{{name}}", name)
             .replace("{{file}}", &name.replace('-', "_"))
-            .replace("{{sdk}}", &sdk)
+            .replace("{{sdk}}", dependency.as_deref().unwrap_or_default())
     };
     let ignored = [(".gitignore", IGNORED)];
     for (path, text) in files.iter().chain(&ignored) {
         let path = dir.join(path);
-        let parent = path.parent().expect("the path begins with the folder");
-        std::fs::create_dir_all(parent)?;
-        std::fs::write(&path, fill(text)).with_context(|| path.display().to_string())?;
+        write_file(&path, &fill(text)).with_context(|| path.display().to_string())?;
+    }
+    if let Some(sdk) = sdk {
+        sdk.write(dir)
+            .with_context(|| format!("copy the SDK into {name}"))?;
     }
     if target.json {
         output::print_json(&json!({"name": name, "path": dir}));
@@ -107,33 +111,4 @@ pub(crate) fn run(args: &Args, target: &Target) -> Result<()> {
         output::note(format!("made {name}; go on with: cd {name} && weft dev"));
     }
     Ok(())
-}
-
-/// How the SDK is named in `Cargo.toml`: by its folder where one is found, else by its version.
-fn sdk_dependency(given: Option<&Path>) -> Result<String> {
-    let found = match given {
-        Some(dir) if !dir.join("Cargo.toml").is_file() => {
-            let message = format!("there is no crate in {}", dir.display());
-            return Err(Usage(message).into());
-        }
-        Some(dir) => Some(dir.to_owned()),
-        None => sdk_nearby(),
-    };
-    let Some(dir) = found else {
-        return Ok(format!("\"{}\"", env!("CARGO_PKG_VERSION")));
-    };
-    let path = std::fs::canonicalize(dir)?;
-    let path = path.to_str().context("the SDK's path is not UTF-8")?;
-    Ok(format!("{{ path = {} }}", toml::Value::from(path)))
-}
-
-/// The SDK of the source tree that this program was built in, or that it is called in.
-fn sdk_nearby() -> Option<PathBuf> {
-    let program = std::env::current_exe().ok();
-    let here = std::env::current_dir().ok();
-    let starts: Vec<PathBuf> = here.into_iter().chain(program).collect();
-    let folders = starts.iter().flat_map(|start| start.ancestors());
-    folders
-        .map(|folder| folder.join("guest-sdk/rust/weft-sdk"))
-        .find(|sdk| sdk.join("Cargo.toml").is_file())
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use weft_e2e::in_repository;
 use weft_testkit::node::{Node, weft_binary};
 
 struct Shell<'a> {
@@ -19,7 +18,8 @@ impl Shell<'_> {
             .current_dir(self.dir)
             .env("WEFT_ADMIN", self.node.admin())
             .env("WEFT_KEY", self.node.key())
-            .env("WEFT_SDK", in_repository("guest-sdk/rust/weft-sdk"))
+            // As on a machine that has the program and no source tree.
+            .env_remove("WEFT_SDK")
             .output()
             .unwrap()
     }
@@ -92,6 +92,28 @@ fn from_new_to_a_finished_orchestration() {
     shell.done(&["instances", "purge", "p1"]);
     let (code, said) = shell.refused(&["instances", "show", "p1"]);
     assert_eq!((code, said.contains("no instance p1")), (1, true), "{said}");
+}
+
+#[test]
+fn a_new_project_tests_itself_natively() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = Command::new(weft_binary())
+        .args(["new", "party"])
+        .current_dir(dir.path())
+        .env_remove("WEFT_SDK")
+        .status();
+    assert!(made.unwrap().success());
+    let tested = Command::new("cargo")
+        .arg("test")
+        .current_dir(dir.path().join("party"))
+        .env_remove("CARGO_TARGET_DIR")
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&tested.stdout);
+    assert!(printed.contains("1 passed"), "{printed}");
+    let said = String::from_utf8_lossy(&tested.stderr);
+    assert!(tested.status.success(), "{said}");
+    assert!(!said.contains("warning"), "{said}");
 }
 
 #[test]
