@@ -7,6 +7,7 @@
 )]
 
 mod backup;
+mod bad_starts;
 mod cli;
 mod control;
 mod durable_api;
