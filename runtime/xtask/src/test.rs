@@ -1,4 +1,4 @@
-//! Every test there is, and one closing line with their number.
+//! Every test there is, and one closing line with their number, whatever became of them.
 
 use crate::guests::{GUESTS, ensure_target};
 use crate::process;
@@ -22,13 +22,18 @@ pub(crate) fn run() -> anyhow::Result<()> {
     }
     let mut docs = process::cargo("");
     docs.env("RUSTDOCFLAGS", "-D warnings");
-    process::run(docs.args(["doc", "--workspace", "--no-deps"]))?;
-    println!("{} passed, {} failed", tally.passed, tally.failed);
+    if let Err(error) = process::run(docs.args(["doc", "--workspace", "--no-deps"])) {
+        eprintln!("{error:#}");
+        tally.broken += 1;
+    }
+    // `.ci/run` reads this line.
+    println!(
+        "{} passed, {} failed, {} broken",
+        tally.passed, tally.failed, tally.broken
+    );
     anyhow::ensure!(
         tally.failed == 0 && tally.broken == 0,
-        "{} tests failed, {} runs did not finish well",
-        tally.failed,
-        tally.broken
+        "not every test passed"
     );
     Ok(())
 }
