@@ -27,7 +27,7 @@ enum Task {
     Test,
     /// Check formatting and lints of every workspace, and the house rules
     Lint,
-    /// Check the house rules: edges between crates, module headers, file sizes
+    /// Check the house rules: edges between crates, module headers, file sizes, what no file may say
     Tidy,
 }
 
