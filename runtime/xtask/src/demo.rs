@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use jiff::Timestamp;
 use serde_json::Value;
 use weft_testkit::node::{Node, weft_binary};
 use zip::write::SimpleFileOptions;
@@ -23,6 +24,8 @@ pub(crate) struct Args {
 
 /// How long one orchestration may take, on a slow machine and with a debug build.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// The orders that the node is killed under.
+const INTERRUPTED: [&str; 2] = ["slow", "large"];
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
@@ -98,14 +101,27 @@ impl Demo {
     async fn orders(&mut self) -> anyhow::Result<()> {
         const SAMPLE: &str = "order-fulfilment";
         title("order-fulfilment: a saga, with the node killed in the middle");
-        self.start_order("slow", "@orders/slow-bank.json")?;
+        let at_stage = |stage: &'static str| {
+            move |instance: &Value| instance["custom_status"]["stage"] == stage
+        };
         self.start_order("large", "@orders/large.json")?;
-        self.wait(SAMPLE, "slow", |instance| {
-            instance["turns"].as_u64() >= Some(2)
-        })
-        .await?;
+        self.wait(SAMPLE, "large", at_stage("awaiting-approval"))
+            .await?;
+        // Last, since it waits for nobody: its bank is asked again after one second and after two.
+        self.start_order("slow", "@orders/slow-bank.json")?;
+        self.wait(SAMPLE, "slow", at_stage("charging")).await?;
+        for order in INTERRUPTED {
+            let instance = self.show(SAMPLE, order)?;
+            ensure!(!has_ended(&instance), "{order} ended before the kill");
+            println!(
+                "order {order}: {} at the stage {}",
+                text(&instance, "runtime_status"),
+                text(&instance["custom_status"], "stage")
+            );
+        }
         println!("\n*** SIGKILL: the node is gone while both orders are under way ***");
         self.node.kill();
+        let killed = Timestamp::now();
         self.node.restart();
         println!("*** started again over the same folder ***\n");
         let payload = r#"{"approved": true, "by": "Ann"}"#;
@@ -121,12 +137,18 @@ impl Demo {
         self.start_order("antarctica", "@orders/antarctica.json")?;
         for order in ["slow", "large", "antarctica"] {
             let ended = self.wait(SAMPLE, order, has_ended).await?;
-            let outcome = &ended["output"];
-            println!(
-                "order {order}: {} {outcome}",
-                ended["runtime_status"].as_str().unwrap_or("?")
-            );
+            let (status, outcome) = (text(&ended, "runtime_status"), &ended["output"]);
+            println!("order {order}: {status} {outcome}");
+            if INTERRUPTED.contains(&order) {
+                // The look before the kill proves it of that moment only; this, of the kill.
+                let at: Timestamp = text(&ended, "updated_at").parse()?;
+                ensure!(
+                    at >= killed,
+                    "{order} ended at {at}, killed was at {killed}"
+                );
+            }
         }
+        println!("Both orders that the kill interrupted went on to their end after it.");
         println!("\nThe timeline of the order that the crash interrupted:");
         self.weft(SAMPLE, &["instances", "history", "slow"])
     }
@@ -163,6 +185,11 @@ impl Demo {
         Ok(path)
     }
 
+    fn show(&self, sample: &str, id: &str) -> anyhow::Result<Value> {
+        let mut show = self.command(sample, &["instances", "show", id, "--json"]);
+        Ok(serde_json::from_str(&process::output(&mut show)?)?)
+    }
+
     /// Waits until an instance is as wanted, and returns it.
     async fn wait(
         &self,
@@ -172,8 +199,7 @@ impl Demo {
     ) -> anyhow::Result<Value> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let mut show = self.command(sample, &["instances", "show", id, "--json"]);
-            let instance: Value = serde_json::from_str(&process::output(&mut show)?)?;
+            let instance = self.show(sample, id)?;
             if wanted(&instance) {
                 return Ok(instance);
             }
@@ -195,9 +221,12 @@ impl Demo {
     }
 }
 
+fn text<'a>(value: &'a Value, member: &str) -> &'a str {
+    value[member].as_str().unwrap_or("?")
+}
+
 fn has_ended(instance: &Value) -> bool {
-    let status = instance["runtime_status"].as_str().unwrap_or_default();
-    ["Completed", "Failed", "Terminated"].contains(&status)
+    ["Completed", "Failed", "Terminated"].contains(&text(instance, "runtime_status"))
 }
 
 /// The photographs of the sample.
