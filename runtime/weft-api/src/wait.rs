@@ -1,4 +1,4 @@
-//! Waiting until an instance has ended.
+//! Reading an instance, now or once it has ended.
 
 use std::time::Duration;
 
@@ -7,6 +7,15 @@ use weft_id::InstanceKey;
 use weft_store::Instance;
 
 use crate::{Api, Problem};
+
+/// The instance as it is.
+///
+/// # Errors
+/// 404 for an absent instance, and the store's.
+pub(crate) async fn present(api: &Api, key: &InstanceKey) -> Result<Instance, Problem> {
+    let instance = api.store.instance(key).await?;
+    instance.ok_or_else(|| absent(key))
+}
 
 /// The instance as it is when it has ended or when `timeout` (capped by the configuration) has
 /// passed.

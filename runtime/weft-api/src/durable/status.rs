@@ -11,7 +11,7 @@ use super::query::Query;
 use super::{Context, history};
 use crate::model::json_or_text;
 use crate::time::whole_seconds;
-use crate::wait::absent;
+use crate::wait::present;
 use crate::{Problem, deploy, routes};
 
 const CONTINUATION: HeaderName = HeaderName::from_static("x-ms-continuation-token");
@@ -41,8 +41,7 @@ impl Shown {
 pub(super) async fn show(context: &Context, id: &str) -> Result<Response, Problem> {
     let key = context.key(id)?;
     let shown = Shown::from_query(&context.query)?;
-    let instance = context.api.store.instance(&key).await?;
-    let instance = instance.ok_or_else(|| absent(&key))?;
+    let instance = present(&context.api, &key).await?;
     response(context, instance, shown).await
 }
 

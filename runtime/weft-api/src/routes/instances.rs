@@ -16,7 +16,7 @@ use crate::body::JsonBody;
 use crate::model::{HistoryView, InstanceList, InstanceView, PurgedView, StartBody, event_view};
 use crate::params::{PathParams, QueryParams};
 use crate::start::{Order, is_orchestrator, random_id, start, trace_parent};
-use crate::wait::{absent, until_ended};
+use crate::wait::{absent, present, until_ended};
 use crate::{Api, Problem, deploy, time};
 
 const PAGE_DEFAULT: u32 = 50;
@@ -147,8 +147,7 @@ pub(super) async fn start_instance(
         trace_parent: trace_parent(&headers),
     };
     let key = start(&api, order).await?;
-    let instance = api.store.instance(&key).await?;
-    let instance = instance.ok_or_else(|| absent(&key))?;
+    let instance = present(&api, &key).await?;
     let mut headers = HeaderMap::new();
     let id = percent_encoding::utf8_percent_encode(key.id.as_str(), crate::params::SEGMENT);
     let location = format!("{}/{id}", uri.path());
@@ -234,8 +233,7 @@ pub(super) async fn show_history(
     QueryParams(query): QueryParams<HistoryQuery>,
 ) -> Result<Json<HistoryView>, Problem> {
     let key = instance_key(&access.app, &access.path)?;
-    let instance = api.store.instance(&key).await?;
-    let instance = instance.ok_or_else(|| absent(&key))?;
+    let instance = present(&api, &key).await?;
     let from = query.from_turn.unwrap_or(0);
     let limit = query.limit.unwrap_or(HISTORY_TURNS_DEFAULT);
     let limit = limit.clamp(1, HISTORY_TURNS_MAX);

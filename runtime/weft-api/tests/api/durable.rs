@@ -2,7 +2,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use weft_orchestration::{After, EventKind, Failure, Outcome, Payload};
+use weft_orchestration::{Failure, Outcome, Payload};
 use weft_store::Role;
 
 use crate::harness::Node;
@@ -320,19 +320,7 @@ async fn purging_counts_what_went() {
 async fn the_history_folds_what_was_scheduled_into_what_came_of_it() {
     let node = node().await;
     let key = node.start("a").await;
-    let scheduled = EventKind::TaskScheduled {
-        id: 0,
-        name: "echo".into(),
-        input: Payload::from("1"),
-        attempt: 1,
-        call: 0,
-    };
-    node.turn(&key, vec![scheduled], After::Waiting).await;
-    let done = EventKind::TaskCompleted {
-        task: 0,
-        output: Payload::from("2"),
-    };
-    node.turn(&key, vec![done], After::Waiting).await;
+    node.call_echo(&key, "1", "2").await;
     node.complete(&key, "3").await;
     assert!(
         get(&node, "/instances/a")

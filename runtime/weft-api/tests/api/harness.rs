@@ -348,6 +348,23 @@ impl Node {
         self.turn(key, vec![completed], After::Ended(outcome)).await;
     }
 
+    /// Two turns: the activity `echo` is called, and gives `output`.
+    pub(crate) async fn call_echo(&self, key: &InstanceKey, input: &str, output: &str) {
+        let scheduled = EventKind::TaskScheduled {
+            id: 0,
+            name: "echo".into(),
+            input: Payload::from(input),
+            attempt: 1,
+            call: 0,
+        };
+        self.turn(key, vec![scheduled], After::Waiting).await;
+        let done = EventKind::TaskCompleted {
+            task: 0,
+            output: Payload::from(output),
+        };
+        self.turn(key, vec![done], After::Waiting).await;
+    }
+
     pub(crate) async fn complete(&self, key: &InstanceKey, output: &str) {
         self.end(key, Outcome::Completed(Payload::from(output)))
             .await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use http::Method;
 use serde_json::json;
 use weft_api::Config;
-use weft_orchestration::{After, EventKind, Failure, Outcome, Payload};
+use weft_orchestration::{Failure, Outcome};
 
 use crate::harness::Node;
 
@@ -132,19 +132,7 @@ async fn lists_filter_and_page() {
 async fn the_history_is_shown_as_recorded_and_in_pages() {
     let node = node().await;
     let key = node.start("a").await;
-    let scheduled = EventKind::TaskScheduled {
-        id: 0,
-        name: "echo".into(),
-        input: Payload::from("{\"a\":1}"),
-        attempt: 1,
-        call: 0,
-    };
-    node.turn(&key, vec![scheduled], After::Waiting).await;
-    let done = EventKind::TaskCompleted {
-        task: 0,
-        output: Payload::from("2"),
-    };
-    node.turn(&key, vec![done], After::Waiting).await;
+    node.call_echo(&key, "{\"a\":1}", "2").await;
     node.complete(&key, "3").await;
     let path = format!("{I}/a/history");
     let all = node.get(&path).await.ok();

@@ -56,7 +56,8 @@ const RUST_HTTP: Files = [
     ),
     (
         "src/lib.rs",
-        include_str!("../../templates/rust-http/src/lib.rs"),
+        // The sample itself, which its own tests build and run.
+        include_str!("../../../../samples/rust/hello-http/src/lib.rs"),
     ),
     (
         "README.md",
