@@ -45,15 +45,37 @@ pub(crate) struct Target {
     pub(crate) json: bool,
 }
 
-/// The folder of a node's data where nothing else is said.
+/// The folder of a node's data, found as `weft up` finds it where no option names one.
 pub(crate) fn data_dir() -> PathBuf {
-    let set = std::env::var_os("WEFT_DATA").filter(|dir| !dir.is_empty());
-    set.map_or_else(|| ".weft".into(), PathBuf::from)
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(dir) = variable("WEFT_DATA") {
+        return dir.into();
+    }
+    let file = variable("WEFT_CONFIG").map(PathBuf::from);
+    // A file with faults is told by those who start a node.
+    let settings = weft_server::Settings::from_file(file.as_deref()).unwrap_or_default();
+    settings.data.unwrap_or_else(|| ".weft".into())
 }
 
 /// Where a node on this machine writes its operator's key.
 pub(crate) fn operator_key_path() -> PathBuf {
-    data_dir().join("operator.key")
+    data_dir().join(OPERATOR_KEY)
+}
+
+/// What marks the folder of a node's data.
+pub(crate) const OPERATOR_KEY: &str = "operator.key";
+
+/// The operator's key of the node that keeps its data in `dir`; `None` where there is no such node.
+///
+/// # Errors
+/// When the file is there and cannot be read.
+pub(crate) fn operator_key_in(dir: &Path) -> Result<Option<String>> {
+    let path = dir.join(OPERATOR_KEY);
+    match std::fs::read_to_string(&path) {
+        Ok(key) => Ok(Some(key.trim().to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("read the key in {}", path.display())),
+    }
 }
 
 impl Target {
@@ -67,14 +89,9 @@ impl Target {
 
     /// The key given, else that of a node on this machine; `None` where there is neither.
     pub(crate) fn find_key(&self) -> Result<Option<String>> {
-        if let Some(key) = &self.key {
-            return Ok(Some(key.clone()));
-        }
-        let path = operator_key_path();
-        match std::fs::read_to_string(&path) {
-            Ok(key) => Ok(Some(key.trim().to_owned())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("read the key in {}", path.display())),
+        match &self.key {
+            Some(key) => Ok(Some(key.clone())),
+            None => operator_key_in(&data_dir()),
         }
     }
 

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use weft_server::{Node, Settings};
+use weft_server::{Node, Storage};
 
 use crate::client::Client;
 use crate::commands::functions::functions_table;
-use crate::commands::{deploy, logs, up};
-use crate::context::Target;
+use crate::commands::up::{self, NodeArgs};
+use crate::commands::{deploy, logs};
+use crate::context::{Target, operator_key_in};
 use crate::output;
 use crate::project::Project;
 use watch::Watch;
@@ -24,6 +25,9 @@ pub(crate) struct Args {
     /// The folder of the project
     #[arg(default_value = ".")]
     dir: PathBuf,
+    /// Of the node that is started where none answers
+    #[command(flatten)]
+    node: NodeArgs,
 }
 
 pub(crate) fn run(args: Args, target: &Target) -> Result<()> {
@@ -40,7 +44,7 @@ async fn develop(args: Args, mut target: Target) -> Result<()> {
         .app
         .get_or_insert_with(|| project.manifest.name.to_string());
     let stop = up::stop_asked()?;
-    let node = ensure_node(&mut target).await?;
+    let node = ensure_node(&mut target, args.node).await?;
     let http = node.as_ref().map(|node| node.ready().http.clone());
     let session = Session {
         client: target.client()?,
@@ -68,18 +72,21 @@ async fn develop(args: Args, mut target: Target) -> Result<()> {
 }
 
 /// The node at the address given where one answers; otherwise one that lives as long as this.
-async fn ensure_node(target: &mut Target) -> Result<Option<Node>> {
+async fn ensure_node(target: &mut Target, args: NodeArgs) -> Result<Option<Node>> {
     if target.client()?.get("/healthz").await.is_ok() {
         output::note(format!("using the node at {}", target.admin_url));
         return Ok(None);
     }
-    let settings = Settings::from_file(None)?;
-    let node = Node::start(up::config(settings)?).await?;
+    let config = up::config(args.settings()?)?;
+    let storage = config.storage.clone();
+    let node = Node::start(config).await?;
     let ready = node.ready();
     target.admin_url.clone_from(&ready.admin);
-    if let Some(key) = &ready.key {
-        target.key = Some(key.clone());
-    }
+    // Its own key, whatever is said about those of others.
+    target.key = match storage {
+        Storage::Memory => ready.key.clone(),
+        Storage::Dir(dir) => operator_key_in(&dir)?,
+    };
     output::note(format!("a node runs at {} and {}", ready.http, ready.admin));
     Ok(Some(node))
 }

@@ -13,15 +13,15 @@ use crate::output;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    settings: NodeArgs,
-    /// Settings in TOML; ./weft.server.toml if there is one
-    #[arg(long, env = "WEFT_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
+    node: NodeArgs,
 }
 
 /// The settings of a node as options and variables.
 #[derive(Debug, clap::Args)]
 pub(crate) struct NodeArgs {
+    /// Settings in TOML; ./weft.server.toml if there is one
+    #[arg(long, env = "WEFT_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The folder for everything that the node keeps [default: ./.weft]
     #[arg(long, env = "WEFT_DATA", value_name = "DIR", conflicts_with = "memory")]
     data: Option<PathBuf>,
@@ -57,8 +57,13 @@ enum LogFormat {
 }
 
 impl NodeArgs {
-    fn settings(self) -> Settings {
-        Settings {
+    /// What is said here, and what the file says besides.
+    ///
+    /// # Errors
+    /// When the file cannot be read or has a fault.
+    pub(crate) fn settings(self) -> Result<Settings> {
+        let file = Settings::from_file(self.config.as_deref())?;
+        let said = Settings {
             data: self.data,
             memory: self.memory.then_some(true),
             http: self.http,
@@ -69,13 +74,13 @@ impl NodeArgs {
                 LogFormat::Text => weft_server::LogFormat::Text,
                 LogFormat::Json => weft_server::LogFormat::Json,
             }),
-        }
+        };
+        Ok(said.over(file))
     }
 }
 
 pub(crate) fn run(args: Args) -> Result<()> {
-    let file = Settings::from_file(args.config.as_deref())?;
-    let settings = args.settings.settings().over(file);
+    let settings = args.node.settings()?;
     let format = match settings.log_format {
         None | Some(weft_server::LogFormat::Text) => weft_telemetry::Format::Text,
         Some(weft_server::LogFormat::Json) => weft_telemetry::Format::Json,

@@ -10,6 +10,7 @@ mod backup;
 mod bad_starts;
 mod cli;
 mod control;
+mod dev;
 mod durable_api;
 mod hostile;
 mod http;

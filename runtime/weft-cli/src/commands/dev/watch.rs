@@ -7,8 +7,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::context::OPERATOR_KEY;
+
 const PAUSE: Duration = Duration::from_millis(300);
-/// Folders that builds and nodes write to.
+/// Folders that builds and nodes write to, besides those that hold a node's key.
 const IGNORED: [&str; 4] = ["target", "node_modules", ".git", ".weft"];
 /// Written by builds.
 const IGNORED_FILE: &str = "Cargo.lock";
@@ -56,7 +58,8 @@ fn fingerprint(dir: &Path) -> u64 {
                 continue;
             };
             if metadata.is_dir() {
-                if !IGNORED.iter().any(|ignored| name == *ignored) {
+                let of_a_node = entry.path().join(OPERATOR_KEY).exists();
+                if !of_a_node && !IGNORED.iter().any(|ignored| name == *ignored) {
                     folders.push(entry.path());
                 }
             } else if name != IGNORED_FILE {
@@ -82,6 +85,9 @@ mod tests {
         let before = fingerprint(dir.path());
         write("target/out.wasm");
         write("Cargo.lock");
+        std::fs::create_dir_all(dir.path().join("kept")).unwrap();
+        write("kept/operator.key");
+        write("kept/data.db");
         assert_eq!(fingerprint(dir.path()), before);
         let mut watch = Watch::start(dir.path());
         write("src/lib.rs");
