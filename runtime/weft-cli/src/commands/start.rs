@@ -1,21 +1,17 @@
 //! `weft start`
 
-use std::time::Duration;
+use anyhow::Result;
+use serde_json::json;
 
-use anyhow::{Result, bail};
-use serde_json::{Value, json};
-
-use crate::client::{Client, segment};
+use crate::client::segment;
+use crate::commands::instances::wait;
 use crate::commands::json_argument;
 use crate::context::Target;
 use crate::output::{self, cell};
-use crate::progress::Progress;
-
-/// One request waits this long; a longer wait is several requests.
-const WAIT_STEP: Duration = Duration::from_secs(20);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Which orchestrator; `weft functions list` shows those there are
     orchestrator: String,
     /// JSON; `@FILE` and `-` read it from a file and from stdin
     #[arg(long, short, default_value = "null")]
@@ -49,30 +45,6 @@ pub(crate) async fn run(args: Args, target: &Target) -> Result<()> {
         }
         return Ok(());
     }
-    let progress = Progress::start(format!("Running {} {id}", args.orchestrator));
-    let ended = wait_for(&client, &format!("{path}/{}", segment(&id))).await?;
-    let status = cell(&ended, "runtime_status");
-    progress.done(&status);
-    if target.json {
-        output::print_json(&ended);
-    } else if status == "Completed" {
-        output::print_json(&ended["output"]);
-    }
-    match status.as_str() {
-        "Completed" => Ok(()),
-        "Failed" => bail!("{id} failed: {}", cell(&ended["failure"], "message")),
-        _ => bail!("{id} was terminated: {}", cell(&ended, "reason")),
-    }
-}
-
-/// The instance once it has ended, however long that takes.
-async fn wait_for(client: &Client, path: &str) -> Result<Value> {
-    loop {
-        let asked = format!("{path}?wait={}", WAIT_STEP.as_secs());
-        let instance = client.get(&asked).await?;
-        let status = instance["runtime_status"].as_str().unwrap_or_default();
-        if matches!(status, "Completed" | "Failed" | "Terminated") {
-            return Ok(instance);
-        }
-    }
+    let title = format!("Running {} {id}", args.orchestrator);
+    wait::until_ended(&client, &format!("{path}/{}", segment(&id)), title, target).await
 }

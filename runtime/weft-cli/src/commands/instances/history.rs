@@ -12,6 +12,7 @@ const DETAIL_WIDTH: usize = 90;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// The instance's id
     id: String,
 }
 

@@ -11,6 +11,7 @@ use crate::output;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct EventArgs {
+    /// The instance's id
     id: String,
     /// The event's name
     event: String,
@@ -21,7 +22,9 @@ pub(crate) struct EventArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReasonArgs {
+    /// The instance's id
     id: String,
+    /// Why, for those who look at the instance
     #[arg(long, default_value = "")]
     reason: String,
 }

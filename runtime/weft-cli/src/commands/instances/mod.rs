@@ -5,6 +5,7 @@ mod list;
 mod message;
 mod purge;
 mod show;
+pub(crate) mod wait;
 
 use anyhow::Result;
 
@@ -17,6 +18,8 @@ pub(crate) enum Command {
     List(list::Args),
     /// Show an instance
     Show(show::Args),
+    /// Wait until an instance has ended and print its result
+    Wait(wait::Args),
     /// Print the timeline of an instance
     History(history::Args),
     /// Send an event to an instance
@@ -35,6 +38,7 @@ pub(crate) async fn run(command: Command, target: &Target) -> Result<()> {
     match command {
         Command::List(args) => list::run(&args, target).await,
         Command::Show(args) => show::run(&args, target).await,
+        Command::Wait(args) => wait::run(&args, target).await,
         Command::History(args) => history::run(&args, target).await,
         Command::RaiseEvent(args) => message::raise_event(&args, target).await,
         Command::Terminate(args) => message::terminate(&args, target).await,

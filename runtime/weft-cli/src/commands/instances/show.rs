@@ -8,6 +8,7 @@ use crate::output::{self, cell};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// The instance's id
     id: String,
 }
 
