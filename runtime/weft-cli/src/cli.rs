@@ -112,10 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn every_verb_says_what_it_does() {
+    fn every_verb_and_argument_says_what_it_does() {
         fn check(command: &clap::Command) {
             for verb in command.get_subcommands() {
                 assert!(verb.get_about().is_some(), "{}", verb.get_name());
+                for arg in verb.get_arguments() {
+                    let name = arg.get_id();
+                    assert!(arg.get_help().is_some(), "{} {name}", verb.get_name());
+                }
                 check(verb);
             }
         }

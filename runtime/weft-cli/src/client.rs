@@ -36,7 +36,9 @@ pub(crate) struct Unreachable {
 
 impl Client {
     pub(crate) fn new(base: &str, key: Option<String>) -> Result<Self> {
-        let base = Url::parse(base).with_context(|| format!("{base:?} is no URL"))?;
+        let base = Url::parse(base).with_context(|| {
+            format!("{base:?} is no URL of a node, such as http://127.0.0.1:7072")
+        })?;
         if base.scheme() != "http" {
             bail!(
                 "the control plane is reached by http:// (put a tunnel in front of it), not {base}"
@@ -113,13 +115,30 @@ fn refused(status: u16, text: &str) -> Refused {
         Some(detail) => detail.to_owned(),
         None => format!("the node answered with status {status}"),
     };
-    if status == 401 {
-        message.push_str("; give a key with --key or WEFT_KEY");
+    if let Some(advice) = advice(status, &message) {
+        message = format!("{message}; {advice}");
     }
     Refused {
         status,
         message,
         problem,
+    }
+}
+
+/// What to do next, where the node cannot know which verbs there are.
+fn advice(status: u16, message: &str) -> Option<&'static str> {
+    if status == 401 {
+        return Some("give a key with --key or WEFT_KEY");
+    }
+    let what = message.strip_prefix("there is no ")?.split(' ').next()?;
+    match what {
+        "app" => Some("deploy it with `weft deploy`, or name another with --app"),
+        "function" | "orchestrator" => Some("`weft functions list` shows those there are"),
+        "instance" => Some("`weft instances list` shows those there are"),
+        "revision" => Some("`weft revisions list` shows those there are"),
+        "tenant" => Some("`weft tenants list` shows those there are"),
+        "key" => Some("`weft keys list` shows those there are"),
+        _ => None,
     }
 }
 
@@ -147,6 +166,11 @@ mod tests {
         assert_eq!(
             error.message,
             "send a key; give a key with --key or WEFT_KEY"
+        );
+        let error = refused(404, r#"{"title":"Not found","detail":"there is no app x"}"#);
+        assert_eq!(
+            error.message,
+            "there is no app x; deploy it with `weft deploy`, or name another with --app"
         );
         assert_eq!(
             refused(502, "<html>").message,

@@ -9,6 +9,7 @@ use crate::output;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Which shell; its manual says where it looks for completions
     shell: Shell,
 }
 

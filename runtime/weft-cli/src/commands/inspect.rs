@@ -12,6 +12,7 @@ use crate::progress::Progress;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// The component
     #[arg(value_name = "FILE.wasm")]
     file: PathBuf,
 }

@@ -19,8 +19,8 @@ pub(crate) struct Args {
     /// Only this orchestration
     #[arg(long)]
     instance: Option<String>,
-    /// Only lines at least as grave: trace, debug, info, warn, error
-    #[arg(long)]
+    /// Only lines at least as grave
+    #[arg(long, value_parser = ["trace", "debug", "info", "warn", "error"])]
     level: Option<String>,
     /// At most this many of the lines kept
     #[arg(long, default_value_t = 200)]
@@ -54,7 +54,11 @@ pub(crate) async fn run(args: Args, target: &Target) -> Result<()> {
         output::print_json(&answer);
         return Ok(());
     }
-    for line in answer["lines"].as_array().into_iter().flatten() {
+    let lines = answer["lines"].as_array();
+    if lines.is_none_or(Vec::is_empty) {
+        output::note("no lines; -f waits for new ones");
+    }
+    for line in lines.into_iter().flatten() {
         output::print_text(&format_line(line));
     }
     Ok(())

@@ -15,6 +15,7 @@ use crate::sdk::{self, write_file};
 pub(crate) struct Args {
     /// The app's name, and that of its folder
     name: String,
+    /// What it begins with
     #[arg(long, short, value_enum, default_value = "rust")]
     template: Template,
     /// Use the weft-sdk crate in this folder; if absent, the project gets a copy of its own

@@ -82,6 +82,12 @@ fn from_new_to_a_finished_orchestration() {
         listed.contains("p1") && listed.contains("Completed"),
         "{listed}"
     );
+    assert_eq!(shell.json(&["instances", "wait", "p1"]), ended);
+    let nobody = r#"{"names": [""]}"#;
+    let start = ["start", "greetings", "--input", nobody, "--id", "p2"];
+    shell.done(&start);
+    let (code, said) = shell.refused(&["instances", "wait", "p2"]);
+    assert_eq!((code, said.contains("history p2")), (1, true), "{said}");
     let timeline = shell.done(&["instances", "history", "p1"]);
     assert!(timeline.contains("task completed"), "{timeline}");
     let greeted = shell.json(&["functions", "invoke", "greet", "--input", "\"Bo\""]);
@@ -130,7 +136,13 @@ fn faults_have_their_exit_codes_and_advice() {
         (vec!["start", "x", "--input", "{nope"], 2, "not JSON"),
         (vec!["deploy"], 2, "weft new"),
         (vec!["instances", "purge"], 2, "--all"),
-        (vec!["functions", "list"], 1, "no app default"),
+        (vec!["functions", "list"], 1, "weft deploy"),
+        (
+            vec!["tenants", "list", "--admin-url", "x"],
+            1,
+            "such as http",
+        ),
+        (vec!["logs", "--level", "x"], 2, "debug"),
         (vec!["deploy", "missing.wasm"], 1, "missing.wasm"),
         (vec!["instances", "list", "--key", "wrong"], 1, "--key"),
         (

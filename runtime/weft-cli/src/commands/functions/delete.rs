@@ -10,6 +10,7 @@ use crate::output;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// The function's name
     name: String,
     /// Also remove the other functions of the same component
     #[arg(long)]

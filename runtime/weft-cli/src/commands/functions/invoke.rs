@@ -11,6 +11,7 @@ use crate::output;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// The function's name
     name: String,
     /// JSON; `@FILE` and `-` read it from a file and from stdin
     #[arg(long, short, default_value = "null")]

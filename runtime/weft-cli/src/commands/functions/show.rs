@@ -9,6 +9,7 @@ use crate::output::{self, cell};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// The function's name
     name: String,
 }
 

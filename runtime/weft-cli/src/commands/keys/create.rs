@@ -9,6 +9,7 @@ use crate::output::{self, cell};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// What the holder may do
     #[arg(long, value_enum)]
     role: Role,
     /// What you call it

@@ -8,6 +8,7 @@ use crate::output;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Its number; `weft revisions list` shows those there are
     revision: u32,
 }
 
