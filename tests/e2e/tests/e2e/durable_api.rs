@@ -119,7 +119,15 @@ async fn waiting_for_the_end_gives_the_bare_output() {
         None,
     )
     .await;
-    assert_eq!(listed.expect(200).json().as_array().unwrap().len(), 1);
+    let listed = listed.expect(200).json();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    let first = listed[0]["instanceId"].as_str().unwrap();
+    // Once more with the same input, as a new instance.
+    let path = format!("/instances/{first}/restart?timeout=30");
+    let restarted = ask(&session, Method::POST, &path, None).await;
+    assert_eq!(restarted.expect(200).json()["status"], "fulfilled");
+    let listed = ask(&session, Method::GET, "/instances", None).await;
+    assert_eq!(listed.expect(200).json().as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
