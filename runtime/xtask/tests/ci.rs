@@ -87,6 +87,15 @@ fn the_last_line_counts_whatever_fails() {
 }
 
 #[test]
+fn the_steps_that_failed_are_named_at_the_end() {
+    let (_, _, said) = Machine::new("exit 1", "exit 101").outcome();
+    let named = "FAILED: cargo xtask lint\nFAILED: cargo xtask test\n";
+    assert!(said.ends_with(named), "{said}");
+    let (_, _, said) = Machine::new("true", GREEN).outcome();
+    assert!(!said.contains("FAILED"), "{said}");
+}
+
+#[test]
 fn a_machine_without_a_compiler_is_counted_as_well() {
     let machine = Machine::new("true", GREEN);
     machine.program("rustc", "exit 1");
