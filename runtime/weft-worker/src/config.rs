@@ -11,19 +11,22 @@ pub struct Config {
     pub shards_max: u16,
     /// How long a lease lasts without renewal; renewed at a third of it.
     pub lease_ttl: Duration,
-    /// Turns that run at one time.
+    /// Turns that run at one time. One tenant gets at most seven eighths of these places, several
+    /// get equal parts, and something stays free for whoever comes next.
     pub turns_max: usize,
-    /// Activities that run at one time.
+    /// Activities that run at one time, shared like the turns.
     pub activities_max: usize,
-    /// Activities that wait in memory for a place; the rest wait in the store.
+    /// Activities that wait in memory for a place, at least 1; the rest wait in the store. One
+    /// tenant gets at most half of it.
     pub activities_queued_max: usize,
     /// Executions that stay parked between turns; the least recently used ones are dropped and
     /// replayed when needed.
     pub parked_max: usize,
     /// Timers of one shard held in memory; later ones stay in the store.
     pub timers_loaded_max: u32,
-    /// After so many failures in a row of the host over its code an instance fails as poisoned; a
-    /// full sandbox and a store that does not answer are none.
+    /// After so many failures in a row of the host over its code ([`crate::TurnError::Host`], a
+    /// panic) an instance fails as poisoned. With the pauses in between that takes about 6 s for
+    /// the default. A full sandbox and a store that does not answer do not count.
     pub failures_max: u32,
     pub limits: Limits,
 }

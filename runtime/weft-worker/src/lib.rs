@@ -13,6 +13,7 @@
 
 mod clock;
 mod config;
+mod fair;
 mod node;
 mod runner;
 mod stats;

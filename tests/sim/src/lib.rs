@@ -11,10 +11,12 @@
     reason = "a simulation is a test: what does not hold fails it"
 )]
 
+pub mod crowd;
 pub mod faults;
 pub mod program;
 pub mod runner;
 pub mod world;
 
+pub use crowd::{Took, crowd};
 pub use faults::{Fault, Plant};
 pub use world::{Failed, simulate, simulate_one_node};

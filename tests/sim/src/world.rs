@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::Instant;
-use weft_id::{AppId, ExecutionId, InstanceKey};
+use weft_id::{App, AppId, ExecutionId, InstanceKey};
 use weft_orchestration::{Message, Outcome, Payload, Start, Timestamp};
 use weft_store::MemoryStore;
 use weft_store::{Error, IdReuse, Instances, NewInstance, NodeId, SHARDS, Shard, Work};
@@ -29,9 +29,18 @@ pub struct Failed {
 }
 
 /// Simulated time plus jumps.
-struct SimClock {
+pub(crate) struct SimClock {
     started: Instant,
     jumped_ms: AtomicU64,
+}
+
+impl SimClock {
+    pub(crate) fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            jumped_ms: AtomicU64::new(0),
+        }
+    }
 }
 
 impl Clock for SimClock {
@@ -62,7 +71,8 @@ struct World {
 /// # Panics
 /// When no runtime can be made.
 pub fn simulate(seed: u64, plant: Option<Plant>) -> Result<(), Failed> {
-    in_simulated_time(seed, async { World::new(seed, plant).run().await })
+    let run = in_simulated_time(async { World::new(seed, plant).run().await });
+    run.map_err(|what| Failed { seed, what })
 }
 
 /// Runs one seed on one node that is never replaced and never loses a lease, while many of its
@@ -74,7 +84,7 @@ pub fn simulate(seed: u64, plant: Option<Plant>) -> Result<(), Failed> {
 /// # Panics
 /// As [`simulate`].
 pub fn simulate_one_node(seed: u64) -> Result<(), Failed> {
-    in_simulated_time(seed, async {
+    let run = in_simulated_time(async {
         let mut world = World::new(seed, None);
         world.fault = Fault {
             unknown: 150,
@@ -82,19 +92,17 @@ pub fn simulate_one_node(seed: u64) -> Result<(), Failed> {
         };
         world.one_node = true;
         world.run().await
-    })
+    });
+    run.map_err(|what| Failed { seed, what })
 }
 
-fn in_simulated_time(
-    seed: u64,
-    run: impl Future<Output = Result<(), String>>,
-) -> Result<(), Failed> {
+pub(crate) fn in_simulated_time<T>(run: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime without I/O needs nothing of the system");
-    runtime.block_on(run).map_err(|what| Failed { seed, what })
+    runtime.block_on(run)
 }
 
 impl World {
@@ -115,10 +123,7 @@ impl World {
         };
         Self {
             runner: Arc::new(SimRunner::new(Arc::clone(&inner), rng.random(), lots)),
-            clock: Arc::new(SimClock {
-                started: Instant::now(),
-                jumped_ms: AtomicU64::new(0),
-            }),
+            clock: Arc::new(SimClock::start()),
             owners: Arc::new(Mutex::default()),
             rng,
             inner,
@@ -171,7 +176,12 @@ impl World {
         let programs: Vec<(InstanceKey, Program)> = (0..count)
             .map(|index| {
                 let id = format!("instance-{index}").parse().expect("a valid id");
-                let key = InstanceKey::new(AppId::default(), id);
+                let tenant = format!("tenant-{}", index % 3);
+                let app = AppId {
+                    tenant: tenant.parse().expect("a valid name"),
+                    app: App::default(),
+                };
+                let key = InstanceKey::new(app, id);
                 (key, Program::random(&mut self.rng, 1, &mut names))
             })
             .collect();

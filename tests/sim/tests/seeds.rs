@@ -2,7 +2,10 @@
 //!
 //! `WEFT_SIM_SEED=N` runs one seed again, `WEFT_SIM_SEEDS=N` runs that many.
 
-use weft_sim::{Failed, Plant, simulate, simulate_one_node};
+use std::time::Duration;
+
+use weft_sim::{Failed, Plant, crowd, simulate, simulate_one_node};
+use weft_worker::Config;
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
@@ -80,4 +83,17 @@ fn catches_an_orchestrator_that_draws_lots() {
 #[test]
 fn catches_an_event_that_is_lost() {
     catches(Plant::LostEvent, "expected", 200);
+}
+
+#[test]
+fn a_tenant_with_slow_activities_does_not_starve_another() {
+    // Few places in memory, so that most of the slow ones wait in the store.
+    let config = Config {
+        activities_queued_max: 500,
+        ..Config::default()
+    };
+    let took = crowd(4_000, config).unwrap();
+    assert!(took.light < Duration::from_secs(1), "{took:?}");
+    // 224 places at a time, 60 s each: none is idle while something waits.
+    assert!(took.heavy < Duration::from_secs(19 * 60), "{took:?}");
 }

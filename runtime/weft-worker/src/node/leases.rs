@@ -55,7 +55,7 @@ impl Loop {
         for shard in taken {
             self.timers
                 .insert(shard, Timers::new(self.shared.config.timers_loaded_max));
-            self.activities_overflow.insert(shard, None);
+            self.overflow.read_all(shard);
             self.ready_unread.insert(shard, None);
         }
     }
@@ -67,7 +67,7 @@ impl Loop {
         self.count_lost();
         self.leases.remove(&shard);
         self.timers.remove(&shard);
-        self.activities_overflow.remove(&shard);
+        self.overflow.forget(shard);
         self.ready_unread.remove(&shard);
         self.firing.retain(|(key, ..)| Shard::of(key) != shard);
         self.activities.retain(|task| Shard::of(&task.key) != shard);

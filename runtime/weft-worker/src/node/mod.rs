@@ -3,12 +3,14 @@
 //! One task owns all state, so there are no locks; turns and activities run in tasks of their own
 //! and report back. Aborting this task aborts all of them.
 
+mod activities;
 mod leases;
+mod overflow;
 mod reads;
 mod slot;
 mod work;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,11 +20,13 @@ use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 use weft_id::{ExecutionId, InstanceKey};
-use weft_store::{Lease, NodeId, PendingTask, Shard, Store, TaskSeq, Wakeup};
+use weft_store::{Lease, NodeId, PendingTask, Shard, Store, Wakeup};
 
+use crate::fair::Fair;
 use crate::timers::Timers;
 use crate::turn::{Finished, Shared};
 use crate::{Clock, Config, Runner, Stats};
+use overflow::Overflow;
 use slot::Slot;
 
 /// A running worker. Dropping it stops it at once, as a crash would.
@@ -134,19 +138,16 @@ struct Loop {
     shared: Arc<Shared>,
     leases: BTreeMap<Shard, Lease>,
     slots: BTreeMap<InstanceKey, Slot>,
-    /// Instances with something to do, in the order in which they got it.
-    queue: VecDeque<InstanceKey>,
+    /// Instances with something to do, each tenant's in the order in which they got it.
+    queue: Fair<InstanceKey>,
     /// Instances that wait out a pause after a failure.
     paused: BTreeMap<Instant, Vec<InstanceKey>>,
     /// Parked instances, the least recently used first to go.
     parked: LruCache<InstanceKey, ()>,
-    turns_running: usize,
-    activities: VecDeque<PendingTask>,
-    activities_running: usize,
+    activities: Fair<PendingTask>,
     /// Activities that are queued or running here.
     activities_known: BTreeSet<Ident>,
-    /// Shards that have activities in the store which are not in memory, and where to read on.
-    activities_overflow: BTreeMap<Shard, Option<TaskSeq>>,
+    overflow: Overflow,
     /// Shards of which it is not known which instances have messages, and where to read on.
     ready_unread: BTreeMap<Shard, Option<InstanceKey>>,
     /// No read before this, after one that has failed.
@@ -168,19 +169,20 @@ const NAP: Duration = Duration::from_secs(30);
 
 impl Loop {
     fn new(node: NodeId, shared: Arc<Shared>) -> Self {
+        let config = &shared.config;
+        let queue = Fair::new(config.turns_max, usize::MAX);
+        let activities = Fair::new(config.activities_max, config.activities_queued_max);
         Self {
             node,
             shared,
             leases: BTreeMap::new(),
             slots: BTreeMap::new(),
-            queue: VecDeque::new(),
+            queue,
             paused: BTreeMap::new(),
             parked: LruCache::unbounded(),
-            turns_running: 0,
-            activities: VecDeque::new(),
-            activities_running: 0,
+            activities,
             activities_known: BTreeSet::new(),
-            activities_overflow: BTreeMap::new(),
+            overflow: Overflow::default(),
             ready_unread: BTreeMap::new(),
             reads_paused_until: Instant::now(),
             timers: BTreeMap::new(),
@@ -300,7 +302,7 @@ impl Loop {
     fn publish_gauges(&self) {
         let stats = &self.shared.stats;
         Stats::gauge(&stats.parked, self.parked.len());
-        Stats::gauge(&stats.activities_running, self.activities_running);
+        Stats::gauge(&stats.activities_running, self.activities.places_taken());
         Stats::gauge(&stats.activities_queued, self.activities.len());
         let in_flight = self.activities_known.len() + self.firing.len();
         Stats::gauge(&stats.in_flight, in_flight);

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use weft_store::{Error as StoreError, Shard};
 
 use super::Loop;
+use super::overflow::Read;
 
 /// How many rows are read at one time.
 const READ_LIMIT: u32 = 1_000;
@@ -33,10 +34,10 @@ impl Loop {
         self.load_activities().await
     }
 
-    /// When a failed read is tried again.
+    /// When to read again: at once where more is wanted, later where a read has failed.
     pub(super) fn next_read_at(&self) -> Option<Instant> {
-        let wanted = !self.ready_unread.is_empty() || !self.activities_overflow.is_empty();
-        (wanted && Instant::now() < self.reads_paused_until).then_some(self.reads_paused_until)
+        let wanted = !self.ready_unread.is_empty() || self.next_activities().is_some();
+        wanted.then_some(self.reads_paused_until)
     }
 
     /// Queues every instance that has messages, of the shards of which that is not known.
@@ -83,26 +84,26 @@ impl Loop {
         Ok(())
     }
 
-    /// Reads activities of the store into the queue, as far as there is room.
+    /// Reads a page of activities of the store into the queue, as far as there is room. One page,
+    /// so that what runs meanwhile does not wait for a long way through what others have.
     async fn load_activities(&mut self) -> Result<(), (Shard, StoreError)> {
-        let low = self.shared.config.activities_queued_max / 2;
-        while self.activities.len() <= low
-            && let Some((shard, after)) = self.activities_overflow.first_key_value()
-        {
-            let shard = *shard;
-            let read = self.shared.store.pending_tasks(shard, *after, READ_LIMIT);
-            let tasks = read.await.map_err(|error| (shard, error))?;
-            if tasks.len() < READ_LIMIT as usize {
-                self.activities_overflow.remove(&shard);
-            } else {
-                let last = tasks.last().map(|task| task.seq);
-                self.activities_overflow.insert(shard, last);
-            }
-            for task in tasks {
-                self.queue_activity(task);
-            }
+        let Some(next) = self.next_activities() else {
+            return Ok(());
+        };
+        let (shard, after) = (next.shard, next.after);
+        let read = self.shared.store.pending_tasks(shard, after, READ_LIMIT);
+        let tasks = read.await.map_err(|error| (shard, error))?;
+        let is_last = tasks.len() < READ_LIMIT as usize;
+        let on = tasks.last().filter(|_| !is_last).map(|task| task.seq);
+        self.overflow.advance(&next, on);
+        for task in tasks {
+            self.queue_stored(task);
         }
         Ok(())
+    }
+
+    fn next_activities(&self) -> Option<Read> {
+        self.overflow.next(|tenant| self.activities.is_low(tenant))
     }
 
     /// Looks in the store for timers and activities that are not known here.
@@ -110,7 +111,7 @@ impl Loop {
         if let Some(timers) = self.timers.get_mut(&shard) {
             timers.reload();
             self.timers_quiet_until = Instant::now();
-            self.activities_overflow.insert(shard, None);
+            self.overflow.read_all(shard);
         }
     }
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use weft_id::InstanceKey;
-use weft_orchestration::{Failure, Payload, failure_kind};
+use weft_orchestration::{Failure, failure_kind};
 use weft_store::{Loaded, PendingTask, PendingTimer, Shard, TaskSeq};
 
 use super::slot::{Slot, State, Taken};
 use super::{Doing, Done, Loop};
 use crate::turn::{self, Arrival, Committed, Finished, Job, RetryCause};
-use crate::{ActivityCall, Stats, TurnError};
+use crate::{Stats, TurnError};
 
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -37,7 +37,7 @@ impl Loop {
         }
     }
 
-    fn arrive(&mut self, key: InstanceKey, arrival: Arrival) {
+    pub(super) fn arrive(&mut self, key: InstanceKey, arrival: Arrival) {
         if self.lease_of(&key).is_some() {
             let slot = self.slots.entry(key.clone()).or_default();
             slot.arrivals.push(arrival);
@@ -50,7 +50,7 @@ impl Loop {
         match slot.state {
             State::Resting => {
                 slot.state = State::Queued;
-                self.queue.push_back(key);
+                self.queue.push(&key.app.tenant.clone(), key);
             }
             State::Queued | State::Running | State::Paused => {}
         }
@@ -104,16 +104,10 @@ impl Loop {
             self.renew_at = self.renew_at.min(Instant::now() + PAUSE_FIRST);
             return;
         }
-        while self.turns_running < self.shared.config.turns_max {
-            let Some(key) = self.queue.pop_front() else {
-                break;
-            };
+        while let Some(key) = self.queue.pop() {
             self.start_turn(key);
         }
-        while self.activities_running < self.shared.config.activities_max {
-            let Some(task) = self.activities.pop_front() else {
-                break;
-            };
+        while let Some(task) = self.activities.pop() {
             self.start_activity(task);
         }
         self.publish_gauges();
@@ -122,11 +116,11 @@ impl Loop {
     fn start_turn(&mut self, key: InstanceKey) {
         let Some(lease) = self.lease_of(&key) else {
             self.slots.remove(&key);
-            return;
+            return self.queue.done(&key.app.tenant);
         };
         let failures_max = self.shared.config.failures_max;
         let Some(slot) = self.slots.get_mut(&key) else {
-            return;
+            return self.queue.done(&key.app.tenant);
         };
         slot.state = State::Running;
         slot.epoch = lease.epoch;
@@ -145,7 +139,6 @@ impl Loop {
             created: slot.created.take(),
             give_up,
         };
-        self.turns_running += 1;
         let shared = Arc::clone(&self.shared);
         let of = key.clone();
         let handle = self.running.spawn(async move {
@@ -156,7 +149,7 @@ impl Loop {
     }
 
     pub(super) fn turn_finished(&mut self, key: &InstanceKey, finished: Finished) {
-        self.turns_running -= 1;
+        self.queue.done(&key.app.tenant);
         self.forget_taken(key);
         let epoch = self.lease_of(key).map(|lease| lease.epoch);
         let Some(slot) = self.slots.get_mut(key) else {
@@ -234,7 +227,7 @@ impl Loop {
     }
 
     pub(super) fn turn_panicked(&mut self, key: &InstanceKey) {
-        self.turns_running -= 1;
+        self.queue.done(&key.app.tenant);
         // What the turn had taken still stands in the store.
         self.forget_taken(key);
         self.read_again(Shard::of(key));
@@ -267,7 +260,7 @@ impl Loop {
             return;
         };
         for task in committed.tasks {
-            self.queue_activity(PendingTask {
+            self.queue_created(PendingTask {
                 // Only the store numbers tasks; in memory the order of the queue serves.
                 seq: TaskSeq(0),
                 key: key.clone(),
@@ -345,72 +338,5 @@ impl Loop {
             .entry(Instant::now() + pause)
             .or_default()
             .push(key.clone());
-    }
-
-    /// Queues an activity, or leaves it to the store while the queue is full.
-    pub(super) fn queue_activity(&mut self, task: PendingTask) {
-        let shard = Shard::of(&task.key);
-        if !self.leases.contains_key(&shard) {
-            return;
-        }
-        if self.activities.len() >= self.shared.config.activities_queued_max {
-            // Read from the start: what runs already is told apart by its identity.
-            self.activities_overflow.insert(shard, None);
-            return;
-        }
-        let ident = (task.key.clone(), task.execution, task.id);
-        if self.activities_known.insert(ident) {
-            self.activities.push_back(task);
-        }
-    }
-
-    fn start_activity(&mut self, task: PendingTask) {
-        self.activities_running += 1;
-        let shared = Arc::clone(&self.shared);
-        let of = Box::new(task.clone());
-        let handle = self.running.spawn(async move {
-            Stats::count(&shared.stats.activities);
-            let call = ActivityCall {
-                key: task.key.clone(),
-                execution: task.execution,
-                name: task.name.clone(),
-                input: task.input.clone(),
-                attempt: task.attempt,
-                call: task.call,
-                revision: task.revision,
-            };
-            let result = shared.runner.activity(call).await;
-            let task = Box::new(task);
-            Done::Activity { task, result }
-        });
-        self.doing.insert(handle.id(), Doing::Activity(of));
-    }
-
-    pub(super) fn activity_finished(
-        &mut self,
-        task: PendingTask,
-        result: Result<Payload, Failure>,
-    ) {
-        self.activities_running -= 1;
-        let PendingTask {
-            key, execution, id, ..
-        } = task;
-        if self.lease_of(&key).is_none() {
-            // Whoever has the shard runs it.
-            self.activities_known.remove(&(key, execution, id));
-            return;
-        }
-        let arrival = Arrival::Task {
-            execution,
-            task: id,
-            result,
-        };
-        self.arrive(key, arrival);
-    }
-
-    pub(super) fn activity_panicked(&mut self, task: PendingTask) {
-        let message = format!("the host failed while it ran activity \"{}\"", task.name);
-        let failure = Failure::transient(failure_kind::HOST, message);
-        self.activity_finished(task, Err(failure));
     }
 }

@@ -1,0 +1,94 @@
+//! Activities: which wait here, starting them, and taking their results.
+
+use std::sync::Arc;
+
+use weft_orchestration::{Failure, Payload, failure_kind};
+use weft_store::{PendingTask, Shard, TaskSeq};
+
+use super::{Doing, Done, Loop};
+use crate::turn::Arrival;
+use crate::{ActivityCall, Stats};
+
+impl Loop {
+    /// Queues an activity that a commit has just created, or leaves it to the store.
+    pub(super) fn queue_created(&mut self, task: PendingTask) {
+        let (shard, tenant) = (Shard::of(&task.key), &task.key.app.tenant);
+        // Behind those of its tenant that wait in the store already, which come before it.
+        if !self.overflow.has(tenant, shard) {
+            self.queue_activity(task, shard, None);
+        }
+    }
+
+    /// Queues an activity that was read from the store, or leaves it there.
+    pub(super) fn queue_stored(&mut self, task: PendingTask) {
+        let (shard, before) = (Shard::of(&task.key), TaskSeq(task.seq.0 - 1));
+        self.queue_activity(task, shard, Some(before));
+    }
+
+    /// `behind` is a place of the store behind which it stands.
+    fn queue_activity(&mut self, task: PendingTask, shard: Shard, behind: Option<TaskSeq>) {
+        if !self.leases.contains_key(&shard) {
+            return;
+        }
+        let ident = (task.key.clone(), task.execution, task.id);
+        if self.activities_known.contains(&ident) {
+            return;
+        }
+        let tenant = task.key.app.tenant.clone();
+        if self.activities.has_room(&tenant) {
+            self.activities_known.insert(ident);
+            self.activities.push(&tenant, task);
+        } else {
+            self.overflow.pass_over(&tenant, shard, behind);
+        }
+    }
+
+    pub(super) fn start_activity(&mut self, task: PendingTask) {
+        let shared = Arc::clone(&self.shared);
+        let of = Box::new(task.clone());
+        let handle = self.running.spawn(async move {
+            Stats::count(&shared.stats.activities);
+            let call = ActivityCall {
+                key: task.key.clone(),
+                execution: task.execution,
+                name: task.name.clone(),
+                input: task.input.clone(),
+                attempt: task.attempt,
+                call: task.call,
+                revision: task.revision,
+            };
+            let result = shared.runner.activity(call).await;
+            let task = Box::new(task);
+            Done::Activity { task, result }
+        });
+        self.doing.insert(handle.id(), Doing::Activity(of));
+    }
+
+    pub(super) fn activity_finished(
+        &mut self,
+        task: PendingTask,
+        result: Result<Payload, Failure>,
+    ) {
+        self.activities.done(&task.key.app.tenant);
+        let PendingTask {
+            key, execution, id, ..
+        } = task;
+        if self.lease_of(&key).is_none() {
+            // Whoever has the shard runs it.
+            self.activities_known.remove(&(key, execution, id));
+            return;
+        }
+        let arrival = Arrival::Task {
+            execution,
+            task: id,
+            result,
+        };
+        self.arrive(key, arrival);
+    }
+
+    pub(super) fn activity_panicked(&mut self, task: PendingTask) {
+        let message = format!("the host failed while it ran activity \"{}\"", task.name);
+        let failure = Failure::transient(failure_kind::HOST, message);
+        self.activity_finished(task, Err(failure));
+    }
+}
