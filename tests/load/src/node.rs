@@ -77,7 +77,11 @@ impl Subject {
     }
 
     /// Starts one orchestration and returns its id.
-    pub(crate) async fn start_one(&self, orchestrator: &str, input: u32) -> anyhow::Result<String> {
+    pub(crate) async fn start_one(
+        &self,
+        orchestrator: &str,
+        input: &Value,
+    ) -> anyhow::Result<String> {
         let body = json!({"orchestrator": orchestrator, "input": input});
         let path = format!("/apps/{APP}/instances");
         let started = self

@@ -19,7 +19,7 @@ const WATCH: Duration = Duration::from_secs(10);
 pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
     let mut subject = Subject::start();
     subject.orchestrations().await?;
-    let first = subject.start_one("park", 0).await?;
+    let first = subject.start_one("park", &Value::Null).await?;
     start(&subject, OPEN).await?;
     let killed = Instant::now();
     subject.node.restart();

@@ -44,7 +44,7 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
 
 /// How much longer the last thousand steps took than the first.
 async fn long(subject: &Subject) -> anyhow::Result<f64> {
-    let id = subject.start_one("sequence", LONG_STEPS).await?;
+    let id = subject.start_one("sequence", &LONG_STEPS.into()).await?;
     subject.ended(&id).await?;
     let steps = u64::from(LONG_STEPS);
     let mut times = Vec::new();
