@@ -7,7 +7,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -254,8 +254,15 @@ async fn until_parked(
     turn_max: Duration,
 ) -> Option<Result<Returned, CallError>> {
     let mut spent = Duration::ZERO;
+    // Time in which it waited for something that is no durable task, over the whole turn.
+    let mut waited = Duration::ZERO;
+    let mut waits_since: Option<Instant> = None;
     loop {
+        let left = turn_max.saturating_sub(waited);
         let step = poll_fn(|cx| {
+            waited += waits_since
+                .take()
+                .map_or(Duration::ZERO, |since| since.elapsed());
             let from = processor_time();
             let polled = guest.as_mut().poll(cx);
             spent += processor_time().saturating_sub(from);
@@ -265,15 +272,19 @@ async fn until_parked(
                 Poll::Ready(returned) => Poll::Ready(Step::Returned(returned)),
                 Poll::Pending if park.parked => Poll::Ready(Step::Parked),
                 Poll::Pending if yielded => Poll::Ready(Step::Yielded),
-                Poll::Pending => Poll::Pending,
+                Poll::Pending => {
+                    waits_since = Some(Instant::now());
+                    Poll::Pending
+                }
             }
         });
-        match tokio::time::timeout(turn_max, step).await {
+        match tokio::time::timeout(left, step).await {
             Ok(Step::Returned(returned)) => return Some(returned),
             Ok(Step::Parked) => return None,
-            Ok(Step::Yielded) if spent < turn_max => tokio::task::yield_now().await,
-            // It computes for too long, or waits for something that is no durable task: the
-            // timeout passes only while the guest has nothing to do.
+            Ok(Step::Yielded) if spent < turn_max && waited < turn_max => {
+                tokio::task::yield_now().await;
+            }
+            // It computes or waits for too long; the timeout passes only while it waits.
             Ok(Step::Yielded) | Err(_) => return Some(Err(CallError::Timeout(turn_max))),
         }
     }

@@ -178,6 +178,7 @@ async fn traps_misuse_and_endless_turns_fail_the_instance() {
         ("bad-task", "misuse", "there is no task 99"),
         ("loop", "timeout", "300 ms"),
         ("sleep", "timeout", "300 ms"),
+        ("doze", "timeout", "300 ms"),
     ] {
         let mut execution = open(&fixture, name, Vec::new()).await;
         let turn = execution

@@ -57,6 +57,13 @@ impl Guest for Orchestrators {
                 }
                 Ok(value.to_string())
             }
+            // Sleeps for less than a turn may take, computes for longer than a tick, and again.
+            "doze" => loop {
+                std::thread::sleep(std::time::Duration::from_millis(200));
+                for round in 0..20_000_000_u64 {
+                    std::hint::black_box(round);
+                }
+            },
             "sleep" => {
                 std::thread::sleep(std::time::Duration::from_secs(3600));
                 Ok("null".to_owned())
