@@ -321,10 +321,11 @@ async fn persist(
                 store
                     .finish_task(lease, key, execution, task, result, now)
                     .await?;
+                unsettled.retain(|other| other.ident() != arrival.ident());
             }
+            // Nobody has it now: a turn that fails hands it back.
             Arrival::Timer { .. } => {}
         }
-        unsettled.retain(|other| other.ident() != arrival.ident());
     }
     Ok(())
 }
