@@ -69,9 +69,10 @@ impl Endings {
 
     /// Tells all that wait for this instance; for stores, after the commit.
     pub fn tell(&self, key: &InstanceKey, outcome: Outcome) {
-        let waiters = self.waiters().remove(key);
-        if let Some(waiters) = waiters {
-            waiters.send_replace(Some(outcome));
+        let mut waiters = self.waiters();
+        // Sent before anybody else can enter: see the drop of `Ending`.
+        if let Some(told) = waiters.remove(key) {
+            told.send_replace(Some(outcome));
         }
     }
 

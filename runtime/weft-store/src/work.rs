@@ -90,6 +90,9 @@ pub trait Work: Send + Sync {
     ) -> Result<(), Error>;
 }
 
+/// News of a new instance carries no longer input than this.
+const CREATED_BYTES_MAX: usize = 16 << 10;
+
 /// An inbox got messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wakeup {
@@ -109,6 +112,10 @@ impl Wakeup {
     /// News of an instance that was created with its start at this place of its inbox.
     #[must_use]
     pub fn of_created(key: InstanceKey, start: Start, seq: MessageSeq, now: Timestamp) -> Self {
+        // Whoever is told keeps it until the first turn, and any number may wait for theirs.
+        if start.input.len() > CREATED_BYTES_MAX {
+            return Self::of(key);
+        }
         let loaded = Loaded {
             instance: Instance::created(key.clone(), start.clone(), now),
             history: Vec::new(),

@@ -28,12 +28,10 @@ pub(super) async fn start(
     request_body: Body,
 ) -> Result<Response, Problem> {
     let timeout = timeout(context)?;
-    let id: InstanceId = match id {
-        Some(id) => id
-            .parse()
-            .map_err(|error: weft_id::Error| Problem::invalid(error.to_string()))?,
-        None => random_id(),
-    };
+    let id: Option<InstanceId> = id
+        .map(|id| id.parse())
+        .transpose()
+        .map_err(|error: weft_id::Error| Problem::invalid(error.to_string()))?;
     let max = context.api.config.json_bytes_max;
     let bytes = body::read(&context.headers, request_body, max).await?;
     let input = match bytes.is_empty() {
@@ -58,7 +56,7 @@ pub(super) async fn restart(context: &Context, id: &str) -> Result<Response, Pro
         // The peers answer 400 here, not 404.
         return Err(Problem::invalid(format!("there is no instance {id}")));
     };
-    let id = if anew { random_id() } else { instance.key.id };
+    let id = (!anew).then_some(instance.key.id);
     carry_out(context, instance.name, id, instance.input, timeout).await
 }
 
@@ -78,7 +76,7 @@ fn timeout(context: &Context) -> Result<Option<Duration>, Problem> {
 async fn carry_out(
     context: &Context,
     orchestrator: String,
-    id: InstanceId,
+    id: Option<InstanceId>,
     input: Payload,
     timeout: Option<Duration>,
 ) -> Result<Response, Problem> {
@@ -90,7 +88,7 @@ async fn carry_out(
     let order = Order {
         app: context.app.clone(),
         orchestrator,
-        id,
+        id: id.clone().unwrap_or_else(random_id),
         input,
         trace_parent: trace_parent(&context.headers),
     };
@@ -99,12 +97,15 @@ async fn carry_out(
         return Ok(check_status(context, &key));
     };
     let key = InstanceKey::new(order.app.clone(), order.id.clone());
-    // Before the start, so that no end is missed and none has to be read.
-    let mut ending = context.api.store.ending(&key);
+    // Before the start, so that no end is missed and none has to be read. Under an id that was
+    // named, an instance before this one may still be ending: only the store tells them apart.
+    let ending = id.is_none().then(|| context.api.store.ending(&key));
     begin(&context.api, order).await?;
     let begun = Instant::now();
-    let told = tokio::time::timeout(timeout.min(TOLD_MAX), ending.outcome()).await;
-    if let Ok(Outcome::Completed(output)) = told {
+    if let Some(mut ending) = ending
+        && let Ok(Outcome::Completed(output)) =
+            tokio::time::timeout(timeout.min(TOLD_MAX), ending.outcome()).await
+    {
         return Ok(completed(&output));
     }
     let left = timeout.saturating_sub(begun.elapsed());

@@ -86,6 +86,7 @@ impl Loop {
             slot.live = None;
             slot.arrivals.clear();
             slot.dirty = false;
+            slot.created = None;
             if slot.state == State::Resting {
                 self.slots.remove(&key);
             }
