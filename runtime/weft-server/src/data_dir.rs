@@ -50,7 +50,7 @@ pub(crate) enum KeyError {
 }
 
 /// Makes sure that `operator.key` holds a key: makes one on the first start, and another one where
-/// the file or the store has lost it.
+/// the file or the store has lost it. Another key replaces every operator's key before it.
 pub(crate) async fn ensure_operator_key(
     dir: &Path,
     store: &dyn Store,
@@ -68,6 +68,13 @@ pub(crate) async fn ensure_operator_key(
     if !known {
         let key = new_operator_key(store, now).await?;
         write_private(&path, format!("{key}\n").as_bytes())?;
+        // A lost key may be in wrong hands, and there is no other way to be rid of it.
+        let new = key.split('.').next().unwrap_or_default();
+        for other in store.keys(None).await? {
+            if other.id.0 != new {
+                store.delete_key(&other.id).await?;
+            }
+        }
     }
     Ok(path)
 }
@@ -121,7 +128,11 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         ensure_operator_key(dir.path(), &store, now).await.unwrap();
         assert_ne!(std::fs::read_to_string(&path).unwrap(), first);
-        assert_eq!(store.keys(None).await.unwrap().len(), 2);
+        assert_eq!(
+            store.keys(None).await.unwrap().len(),
+            1,
+            "the lost one is void"
+        );
     }
 
     #[cfg(unix)]
