@@ -58,7 +58,8 @@ impl Host for ApiHost {
 
     async fn deployed(&self, app: &AppId) {
         if let Err(error) = self.deployments.reload(app).await {
-            tracing::error!(%app, %error, "a deployment cannot be served");
+            tracing::error!(%app, %error, "a deployment cannot be read, the next request tries again");
+            self.deployments.forget(app);
         }
     }
 

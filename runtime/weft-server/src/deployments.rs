@@ -96,6 +96,13 @@ impl Deployments {
         self.load(app).await.map(|_| ())
     }
 
+    /// Drops what is kept of an app, so that whoever asks for it next reads it.
+    pub(crate) fn forget(&self, app: &AppId) {
+        let mut all = self.active.write().unwrap_or_else(PoisonError::into_inner);
+        all.remove(app);
+        self.forget_revisions(app);
+    }
+
     /// What a function of an app is run with; of the given revision, else of the active one.
     /// `None` where there is no such function.
     pub(crate) async fn find(

@@ -259,6 +259,8 @@ impl Thread {
 
     fn fail(&self, reason: &str) {
         tracing::error!(reason, "the store writes no more");
+        // Whether a change of a key is on the disk is not known.
+        self.reports.keys.drop_all();
         self.reports.failed.send_replace(Some(reason.to_owned()));
     }
 

@@ -7,7 +7,7 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -46,11 +46,13 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
 /// ours.
 pub(crate) fn strip_keys(headers: &mut HeaderMap, checked: bool) {
     headers.remove(FUNCTIONS_KEY);
-    let bearer = headers.get(AUTHORIZATION).and_then(|value| {
-        let (scheme, token) = value.as_bytes().split_at_checked(7)?;
-        scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
-    });
-    if bearer.is_some_and(|token| checked || is_key(token.trim_ascii())) {
+    let is_ours = |value: &HeaderValue| {
+        let bearer = value.as_bytes().split_at_checked(7);
+        bearer.is_some_and(|(scheme, token)| {
+            scheme.eq_ignore_ascii_case(b"bearer ") && (checked || is_key(token.trim_ascii()))
+        })
+    };
+    if headers.get_all(AUTHORIZATION).iter().any(is_ours) {
         headers.remove(AUTHORIZATION);
     }
 }
@@ -132,6 +134,10 @@ mod tests {
         ours.insert("x-functions-key", KEY.parse().unwrap());
         strip_keys(&mut ours, false);
         assert!(ours.is_empty());
+        let mut second = headers(&[("authorization", "Basic dTpw")]);
+        second.append("authorization", format!("Bearer {KEY}").parse().unwrap());
+        strip_keys(&mut second, false);
+        assert!(second.is_empty(), "whichever of them it is");
         let check = |query: &str, expected: &str| {
             let uri = format!("/api/x?{query}").parse().unwrap();
             let found = path_and_query(&uri, "/api/x", false).unwrap();
