@@ -210,7 +210,10 @@ impl Node {
                 Stopped::Drained => {}
             },
         }
-        tracing::info!("shutting down");
+        let seconds = self.config.drain_max.as_secs();
+        tracing::info!(
+            "shutting down: open requests have {seconds} s to end; a second signal ends at once"
+        );
         // Fails only where both listeners have ended already.
         let _ = self.stop.send(true);
         let planes = async {

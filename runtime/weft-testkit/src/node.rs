@@ -230,10 +230,18 @@ impl Node {
     /// # Panics
     /// When it does not end in time.
     pub fn terminate(&mut self) -> ExitStatus {
+        self.signal_to_end();
+        wait(&mut self.child, STOP_MAX).expect("the node ends when it is asked to")
+    }
+
+    /// Asks the node to end, and waits for nothing.
+    ///
+    /// # Panics
+    /// When it has ended and was waited for.
+    pub fn signal_to_end(&self) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.expect("a child has a process id");
         kill_process(pid, Signal::TERM).expect("the child can be signalled");
-        wait(&mut self.child, STOP_MAX).expect("the node ends when it is asked to")
     }
 
     /// Waits until the node has ended by itself.

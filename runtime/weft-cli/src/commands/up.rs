@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use weft_server::{Config, Node, Settings};
 
 use crate::output;
@@ -101,21 +101,48 @@ pub(crate) fn config(settings: Settings) -> Result<Config> {
 
 async fn serve(config: Config) -> Result<()> {
     // Listening begins before the node does, so that no signal is lost in between.
-    let stop = stop_asked()?;
+    let mut stops = Stops::new()?;
     let node = Node::start(config).await?;
     output::print_text(&serde_json::to_string(node.ready())?);
-    node.run(stop).await?;
-    Ok(())
+    let (asked, stop) = tokio::sync::oneshot::channel::<()>();
+    let at_once = async {
+        stops.asked().await;
+        // A node that ends by itself no longer wants to know.
+        let _ = asked.send(());
+        stops.asked().await;
+    };
+    // A sender that is dropped is a node that ends.
+    let stop = async { drop(stop.await) };
+    tokio::select! {
+        ended = node.run(stop) => Ok(ended?),
+        () = at_once => bail!("ended at once, without waiting for what was under way"),
+    }
+}
+
+/// The signals that ask the process to end.
+struct Stops {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stops {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Completes when the process is asked to end.
 pub(crate) fn stop_asked() -> Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
+    let mut stops = Stops::new()?;
+    Ok(async move { stops.asked().await })
 }

@@ -45,6 +45,25 @@ async fn an_orderly_end_lets_requests_finish() {
     assert!(ended.await.unwrap().success());
 }
 
+#[tokio::test]
+async fn a_second_signal_waits_for_nobody() {
+    let session = Session::new(Node::start(&[]));
+    session.upload("default", "g", guest("guest_http")).await;
+    let settings = json!({"auth": "anonymous", "route": "{*rest}"});
+    session.settings("default", "g", &settings).await;
+    // An answer that is begun and not read holds the node up.
+    let held = session.data(Method::GET, "/api/big?32").send().await;
+    let mut node = session.node;
+    let asked = std::time::Instant::now();
+    node.signal_to_end();
+    assert_eq!(node.ended_within(Duration::from_secs(1)), None, "it waits");
+    node.signal_to_end();
+    let status = node.ended_within(Duration::from_secs(10)).unwrap();
+    assert_eq!(status.code(), Some(1));
+    assert!(asked.elapsed() < Duration::from_secs(15));
+    drop(held);
+}
+
 #[test]
 fn a_second_node_on_the_same_folder_is_refused() {
     let node = Node::start(&[]);
