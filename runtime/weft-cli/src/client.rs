@@ -128,7 +128,10 @@ fn refused(status: u16, text: &str) -> Refused {
 /// What to do next, where the node cannot know which verbs there are.
 fn advice(status: u16, message: &str) -> Option<&'static str> {
     if status == 401 {
-        return Some("give a key with --key or WEFT_KEY");
+        return Some(
+            "give a key with --key or WEFT_KEY, or run this in the folder where `weft up` runs \
+             (or with WEFT_DATA naming its data directory), where the operator's key is found",
+        );
     }
     let what = message.strip_prefix("there is no ")?.split(' ').next()?;
     match what {
@@ -163,9 +166,10 @@ mod tests {
     #[test]
     fn a_problem_gives_its_detail_and_what_to_do() {
         let error = refused(401, r#"{"title":"A key is needed","detail":"send a key"}"#);
-        assert_eq!(
-            error.message,
-            "send a key; give a key with --key or WEFT_KEY"
+        let message = &error.message;
+        assert!(
+            message.starts_with("send a key; give a key with --key or WEFT_KEY, or"),
+            "{message}"
         );
         let error = refused(404, r#"{"title":"Not found","detail":"there is no app x"}"#);
         assert_eq!(

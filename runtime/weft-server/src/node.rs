@@ -38,7 +38,10 @@ const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 /// Why a node cannot start, or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    #[error("{what} cannot listen on {address}; is another node running?")]
+    #[error(
+        "{what} cannot listen on {address}: stop another node that runs there, or choose another \
+         address with --http or --admin"
+    )]
     Listen {
         what: &'static str,
         address: SocketAddr,

@@ -40,7 +40,8 @@ impl Directory {
             }),
             Err(TryLockError::WouldBlock) => Err(Error::Unavailable {
                 reason: format!(
-                    "the data directory {} is in use by another process",
+                    "the data directory {} is in use by another process: stop that node, or \
+                     give another directory with --data",
                     path.display()
                 ),
             }),
