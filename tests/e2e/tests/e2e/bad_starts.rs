@@ -2,13 +2,11 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use weft_testkit::node::{Node, weft_binary};
 
 /// What `weft up` says before it gives up.
 fn refused(data: &Path, http: &str) -> String {
-    let started = Instant::now();
     let output = Command::new(weft_binary())
         .args(["up", "--admin", "127.0.0.1:0", "--http", http, "--data"])
         .arg(data)
@@ -18,7 +16,6 @@ fn refused(data: &Path, http: &str) -> String {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(output.stdout.is_empty(), "no node is ready");
     assert!(!said.contains("panicked"), "{said}");
-    assert!(started.elapsed() < Duration::from_secs(30));
     said
 }
 
