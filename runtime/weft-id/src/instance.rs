@@ -4,12 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::{AppId, Error, serde_as_text};
+use crate::{AppId, EntityId, Error, serde_as_text};
 
 const INSTANCE_ID_LEN_MAX: usize = 256;
 
 /// Names an orchestration instance within its app: 1 to 256 characters, no control characters,
-/// none of `/ \ # ?`, no leading `@` (that is kept for entities).
+/// none of `/ \ # ?`. With a leading `@` it is an entity's, which [`Self::entity`] tells.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId(Arc<str>);
 
@@ -17,6 +17,25 @@ impl InstanceId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    pub(crate) fn of_entity(entity: &EntityId) -> Self {
+        Self(entity.as_str().into())
+    }
+
+    /// The entity that has this id; `None` for an orchestration.
+    #[must_use]
+    pub fn entity(&self) -> Option<EntityId> {
+        let text = self.0.starts_with('@').then_some(&self.0)?;
+        Some(
+            text.parse()
+                .expect("an id with a leading @ was made of an entity's"),
+        )
+    }
+
+    #[must_use]
+    pub fn is_entity(&self) -> bool {
+        self.0.starts_with('@')
     }
 
     /// The id of the child that a parent starts as its action number `id`, where the code gives
@@ -40,16 +59,15 @@ impl FromStr for InstanceId {
                 len,
             });
         }
+        if text.starts_with('@') {
+            return text.parse().map(|entity| Self::of_entity(&entity));
+        }
         let refused = |c: char| c.is_control() || matches!(c, '/' | '\\' | '#' | '?');
-        let found = text
-            .chars()
-            .find(|c| refused(*c))
-            .or_else(|| text.starts_with('@').then_some('@'));
-        match found {
+        match text.chars().find(|c| refused(*c)) {
             Some(found) => Err(Error::Character {
                 what: WHAT,
                 found,
-                allowed: "no control characters, none of / \\ # ?, no leading @",
+                allowed: "no control characters, none of / \\ # ?",
             }),
             None => Ok(Self(text.into())),
         }
@@ -90,12 +108,12 @@ mod tests {
 
     #[test]
     fn refuses_what_would_break_a_path_or_pose_as_an_entity() {
-        for good in ["a", "order 1", "Ärger", "x@y", &"é".repeat(256)] {
+        for good in ["a", "order 1", "Ärger", "x@y", "@x@y", &"é".repeat(256)] {
             assert!(good.parse::<InstanceId>().is_ok(), "{good:?}");
         }
         for bad in [
             "",
-            "@x@y",
+            "@x",
             "a/b",
             "a\\b",
             "a#b",

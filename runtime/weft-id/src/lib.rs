@@ -3,10 +3,12 @@
 //! Owns their syntax and nothing else: no look-up, no storage, no defaults with meaning beyond
 //! [`Tenant::default`] and [`App::default`].
 
+mod entity;
 mod execution;
 mod instance;
 mod name;
 
+pub use entity::EntityId;
 pub use execution::ExecutionId;
 pub use instance::{InstanceId, InstanceKey};
 pub use name::{App, AppId, Component, Function, Tenant};
@@ -25,6 +27,11 @@ pub enum Error {
         what: &'static str,
         found: char,
         allowed: &'static str,
+    },
+    #[error("{what} has the form {form}")]
+    Form {
+        what: &'static str,
+        form: &'static str,
     },
 }
 

@@ -4,8 +4,10 @@
 //! history: decisions carry the number of the action, completions carry the number of the decision
 //! that they answer.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
-use weft_id::{ExecutionId, InstanceId};
+use weft_id::{EntityId, ExecutionId, InstanceId};
 
 use crate::{Payload, Timestamp};
 
@@ -84,6 +86,49 @@ pub enum EventKind {
     ExecutionCompleted {
         outcome: Outcome,
     },
+    /// A message to an entity that is not answered.
+    EntityOperationSignaled {
+        id: u32,
+        target: EntityId,
+        operation: String,
+        input: Payload,
+        /// When it is due; at once where absent.
+        at: Option<Timestamp>,
+    },
+    EntityOperationCalled {
+        id: u32,
+        target: EntityId,
+        operation: String,
+        input: Payload,
+    },
+    EntityOperationCompleted {
+        task: u32,
+        output: Payload,
+    },
+    EntityOperationFailed {
+        task: u32,
+        failure: Failure,
+    },
+    /// A critical section over all of `set`, which is in order and free of duplicates.
+    EntityLockRequested {
+        id: u32,
+        set: Vec<EntityId>,
+    },
+    EntityLockGranted {
+        task: u32,
+    },
+    EntityUnlockSent {
+        id: u32,
+        target: EntityId,
+        /// The number of the request for the lock.
+        lock: u32,
+    },
+    /// A failed execution goes on from before its failure, under another id.
+    ExecutionRewound {
+        reason: String,
+        /// The id that it had when it failed.
+        former: ExecutionId,
+    },
 }
 
 impl EventKind {
@@ -97,6 +142,10 @@ impl EventKind {
             | Self::TimerCreated { .. }
             | Self::EventSent { .. }
             | Self::ContinuedAsNew { .. }
+            | Self::EntityOperationSignaled { .. }
+            | Self::EntityOperationCalled { .. }
+            | Self::EntityLockRequested { .. }
+            | Self::EntityUnlockSent { .. }
             | Self::ExecutionCompleted { .. } => true,
             Self::OrchestratorStarted
             | Self::ExecutionStarted(_)
@@ -108,6 +157,10 @@ impl EventKind {
             | Self::EventRaised { .. }
             | Self::ExecutionSuspended { .. }
             | Self::ExecutionResumed { .. }
+            | Self::EntityOperationCompleted { .. }
+            | Self::EntityOperationFailed { .. }
+            | Self::EntityLockGranted { .. }
+            | Self::ExecutionRewound { .. }
             | Self::ExecutionTerminated { .. } => false,
         }
     }
@@ -123,6 +176,37 @@ pub struct Start {
     pub parent: Option<Parent>,
     /// W3C `traceparent` of whoever started it.
     pub trace_parent: Option<String>,
+    /// What whoever started it calls it, to find it by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// Which version of the orchestrator whoever started it had in mind; the code reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The first turn waits for this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_at: Option<Timestamp>,
+    /// Of which id randomness is made, where that is not `execution`: a rewound execution has
+    /// another id and must not draw other numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<ExecutionId>,
+}
+
+impl Start {
+    /// A start with neither parent nor any of the optional parts.
+    #[must_use]
+    pub fn new(execution: ExecutionId, name: impl Into<String>, input: Payload) -> Self {
+        Self {
+            execution,
+            name: name.into(),
+            input,
+            parent: None,
+            trace_parent: None,
+            tags: BTreeMap::new(),
+            version: None,
+            scheduled_at: None,
+            seed: None,
+        }
+    }
 }
 
 /// Who waits for a sub-orchestration.

@@ -10,20 +10,27 @@
 //! - completions become visible in the order of the history, one at a time, and only while a wait
 //!   has nothing ready.
 
+mod entity;
 mod event;
 mod limits;
 mod message;
 mod payload;
 mod replay;
 mod retry;
+mod rewind;
 mod time;
 mod turn;
 
+pub use entity::{
+    Batch, BatchDone, Caller, Effect, Entity, EntityRecord, LockOwner, LockRequest, Operation,
+    Waiting,
+};
 pub use event::{Event, EventKind, Failure, Outcome, Parent, Start, Status, failure_kind};
 pub use limits::Limits;
 pub use message::{Message, split_at_suspension};
 pub use payload::Payload;
 pub use replay::{Error, Next, Replay, TaskHandle};
 pub use retry::RetryPolicy;
+pub use rewind::{OpenChild, Remedy, RewindError, Rewound, rewind};
 pub use time::Timestamp;
 pub use turn::{After, NewTask, NewTimer, Outgoing, Turn};

@@ -13,6 +13,8 @@ pub struct Limits {
     pub custom_status_bytes_max: usize,
     /// Bytes of a name of an activity, orchestrator or event.
     pub name_bytes_max: usize,
+    /// Entities in one lock.
+    pub locked_entities_max: usize,
 }
 
 impl Default for Limits {
@@ -23,6 +25,7 @@ impl Default for Limits {
             open_tasks_max: 20_000,
             custom_status_bytes_max: 16 << 10,
             name_bytes_max: 256,
+            locked_entities_max: 100,
         }
     }
 }

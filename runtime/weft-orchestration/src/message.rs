@@ -1,9 +1,9 @@
 //! What reaches an instance from outside its code.
 
 use serde::{Deserialize, Serialize};
-use weft_id::ExecutionId;
+use weft_id::{EntityId, ExecutionId};
 
-use crate::{EventKind, Failure, Payload, Start};
+use crate::{EventKind, Failure, LockOwner, LockRequest, Operation, Payload, Start};
 
 /// A message in an instance's inbox. Messages that name an execution are dropped when that is not
 /// the current one.
@@ -39,6 +39,28 @@ pub enum Message {
         /// Whether open children are terminated as well.
         recursive: bool,
     },
+    /// The answer of an entity to a call.
+    OperationDone {
+        execution: ExecutionId,
+        task: u32,
+        result: Result<Payload, Failure>,
+    },
+    /// All entities of `set` are locked for the receiver, who has to release them, also where it
+    /// does not know of the lock any more.
+    LockGranted {
+        execution: ExecutionId,
+        task: u32,
+        set: Vec<EntityId>,
+    },
+    /// A failed execution goes on.
+    Rewind {
+        reason: String,
+        former: ExecutionId,
+    },
+    /// To an entity, as the two that follow.
+    Operation(Operation),
+    Lock(LockRequest),
+    Unlock(LockOwner),
 }
 
 impl Message {
@@ -47,17 +69,24 @@ impl Message {
         match self {
             Self::TaskDone { execution, .. }
             | Self::ChildDone { execution, .. }
-            | Self::TimerFired { execution, .. } => Some(*execution),
+            | Self::TimerFired { execution, .. }
+            | Self::OperationDone { execution, .. }
+            | Self::LockGranted { execution, .. } => Some(*execution),
             Self::Start(_)
             | Self::Event { .. }
             | Self::Suspend { .. }
             | Self::Resume { .. }
-            | Self::Terminate { .. } => None,
+            | Self::Terminate { .. }
+            | Self::Rewind { .. }
+            | Self::Operation(_)
+            | Self::Lock(_)
+            | Self::Unlock(_) => None,
         }
     }
 
-    pub(crate) fn into_event(self) -> EventKind {
-        match self {
+    /// `None` for what only an entity takes.
+    pub(crate) fn into_event(self) -> Option<EventKind> {
+        Some(match self {
             Self::Start(start) => EventKind::ExecutionStarted(start),
             Self::TaskDone { task, result, .. } => match result {
                 Ok(output) => EventKind::TaskCompleted { task, output },
@@ -72,6 +101,83 @@ impl Message {
             Self::Suspend { reason } => EventKind::ExecutionSuspended { reason },
             Self::Resume { reason } => EventKind::ExecutionResumed { reason },
             Self::Terminate { reason, .. } => EventKind::ExecutionTerminated { reason },
+            Self::OperationDone { task, result, .. } => match result {
+                Ok(output) => EventKind::EntityOperationCompleted { task, output },
+                Err(failure) => EventKind::EntityOperationFailed { task, failure },
+            },
+            Self::LockGranted { task, .. } => EventKind::EntityLockGranted { task },
+            Self::Rewind { reason, former } => EventKind::ExecutionRewound { reason, former },
+            Self::Operation(_) | Self::Lock(_) | Self::Unlock(_) => return None,
+        })
+    }
+
+    /// The message that an event was received as, for the execution `execution`; `None` for what
+    /// was decided, for a start and for what ends an execution.
+    pub(crate) fn of_event(event: EventKind, execution: ExecutionId) -> Option<Self> {
+        let task_done = |task, result| Self::TaskDone {
+            execution,
+            task,
+            result,
+        };
+        let child_done = |task, result| Self::ChildDone {
+            execution,
+            task,
+            result,
+        };
+        let operation_done = |task, result| Self::OperationDone {
+            execution,
+            task,
+            result,
+        };
+        Some(match event {
+            EventKind::TaskCompleted { task, output } => task_done(task, Ok(output)),
+            EventKind::TaskFailed { task, failure } => task_done(task, Err(failure)),
+            EventKind::SubOrchestrationCompleted { task, output } => child_done(task, Ok(output)),
+            EventKind::SubOrchestrationFailed { task, failure } => child_done(task, Err(failure)),
+            EventKind::EntityOperationCompleted { task, output } => {
+                operation_done(task, Ok(output))
+            }
+            EventKind::EntityOperationFailed { task, failure } => {
+                operation_done(task, Err(failure))
+            }
+            EventKind::TimerFired { timer } => Self::TimerFired { execution, timer },
+            EventKind::EventRaised { name, payload } => Self::Event { name, payload },
+            EventKind::ExecutionSuspended { reason } => Self::Suspend { reason },
+            EventKind::ExecutionResumed { reason } => Self::Resume { reason },
+            EventKind::ExecutionRewound { reason, former } => Self::Rewind { reason, former },
+            EventKind::OrchestratorStarted
+            | EventKind::ExecutionStarted(_)
+            | EventKind::ExecutionTerminated { .. }
+            | EventKind::TaskScheduled { .. }
+            | EventKind::SubOrchestrationCreated { .. }
+            | EventKind::TimerCreated { .. }
+            | EventKind::EventSent { .. }
+            | EventKind::ContinuedAsNew { .. }
+            | EventKind::ExecutionCompleted { .. }
+            | EventKind::EntityOperationSignaled { .. }
+            | EventKind::EntityOperationCalled { .. }
+            | EventKind::EntityLockRequested { .. }
+            | EventKind::EntityLockGranted { .. }
+            | EventKind::EntityUnlockSent { .. } => return None,
+        })
+    }
+
+    /// Whether it is for an entity, which it creates where there is none.
+    #[must_use]
+    pub fn is_for_entity(&self) -> bool {
+        match self {
+            Self::Operation(_) | Self::Lock(_) | Self::Unlock(_) => true,
+            Self::Start(_)
+            | Self::TaskDone { .. }
+            | Self::ChildDone { .. }
+            | Self::TimerFired { .. }
+            | Self::Event { .. }
+            | Self::Suspend { .. }
+            | Self::Resume { .. }
+            | Self::Terminate { .. }
+            | Self::OperationDone { .. }
+            | Self::LockGranted { .. }
+            | Self::Rewind { .. } => false,
         }
     }
 
@@ -85,7 +191,13 @@ impl Message {
             | Self::ChildDone { .. }
             | Self::TimerFired { .. }
             | Self::Event { .. }
-            | Self::Suspend { .. } => false,
+            | Self::Suspend { .. }
+            | Self::OperationDone { .. }
+            | Self::LockGranted { .. }
+            | Self::Rewind { .. }
+            | Self::Operation(_)
+            | Self::Lock(_)
+            | Self::Unlock(_) => false,
         }
     }
 }
@@ -114,6 +226,12 @@ pub fn split_at_suspension<'a>(
                 | Message::ChildDone { .. }
                 | Message::TimerFired { .. }
                 | Message::Event { .. }
+                | Message::OperationDone { .. }
+                | Message::LockGranted { .. }
+                | Message::Rewind { .. }
+                | Message::Operation(_)
+                | Message::Lock(_)
+                | Message::Unlock(_)
                 | Message::Terminate { .. } => {}
             }
             taken

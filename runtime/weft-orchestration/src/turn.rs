@@ -2,7 +2,7 @@
 
 use weft_id::{ExecutionId, InstanceId};
 
-use crate::{Event, Message, Outcome, Payload, Start, Timestamp};
+use crate::{EntityRecord, Event, Message, Outcome, Payload, Start, Timestamp};
 
 /// The effects of one turn, as data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,9 @@ pub enum After {
         start: Start,
         carried: Vec<Message>,
     },
+    /// An entity waits for its next messages, with this to be kept. One of which nothing is left
+    /// ([`EntityRecord::is_empty`]) is removed, unless its inbox holds more.
+    Entity(EntityRecord),
 }
 
 /// An activity to run at least once.
@@ -62,6 +65,8 @@ pub struct Outgoing {
     pub to: InstanceId,
     /// A `Start` creates the child, in place of an ended instance of that id where there is one;
     /// where an open one has the id, the parent receives a `ChildDone` of kind
-    /// `instance-already-exists`. Every other message to an absent or ended instance is dropped.
+    /// `instance-already-exists`. An operation and a request for a lock create the entity. A grant
+    /// of a lock for which nobody is there is answered by releasing it. Every other message to an
+    /// absent or ended instance is dropped.
     pub message: Message,
 }

@@ -81,17 +81,11 @@ async fn committers(store: &SqliteStore, count: usize) -> Vec<Committer> {
     for number in 0..count {
         let id = format!("i{count}-{number}");
         let key = InstanceKey::new(AppId::default(), id.parse().expect("a valid id"));
-        let start = Start {
-            execution: EXECUTION,
-            name: "flow".to_owned(),
-            input: Payload::null(),
-            parent: None,
-            trace_parent: None,
-        };
+        let start = Start::new(EXECUTION, "flow", Payload::null());
         let new = NewInstance {
             key: key.clone(),
             start,
-            reuse: IdReuse::Never,
+            reuse: IdReuse::never(),
             now,
         };
         store.create(new).await.expect("the id is new");

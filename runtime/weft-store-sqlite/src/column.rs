@@ -76,7 +76,10 @@ pub(crate) fn to_key(row: &Row<'_>) -> Result<InstanceKey, Fault> {
     Ok(InstanceKey::new(app, to_name(row, "id")?))
 }
 
-fn to_optional<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<Option<T>, Fault> {
+pub(crate) fn to_optional<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: &str,
+) -> Result<Option<T>, Fault> {
     let text: Option<String> = row.get(column)?;
     text.as_deref().map(to_json).transpose()
 }
@@ -85,7 +88,7 @@ fn to_optional<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<Optio
 pub(crate) const SELECT_INSTANCE: &str = "\
     SELECT a.tenant, a.name AS app_name, i.id, i.row, i.execution, i.name, i.status, i.turns, \
            i.history_len, i.revision, i.created_at, i.updated_at, \
-           d.input, d.parent, d.custom_status, d.outcome \
+           d.input, d.parent, d.custom_status, d.outcome, d.tags, d.version, d.scheduled_at \
     FROM app a JOIN instance i ON i.app = a.row JOIN detail d ON d.instance = i.row \
     WHERE a.tenant = ?1 AND a.name = ?2";
 
@@ -100,6 +103,11 @@ pub(crate) fn to_instance(row: &Row<'_>) -> Result<Instance, Fault> {
         outcome: to_optional(row, "outcome")?,
         custom_status: custom_status.map(Payload::from),
         parent: to_optional(row, "parent")?,
+        tags: to_optional(row, "tags")?.unwrap_or_default(),
+        version: row.get("version")?,
+        scheduled_at: row
+            .get::<_, Option<u64>>("scheduled_at")?
+            .map(Timestamp::from_millis),
         revision: row.get::<_, Option<u32>>("revision")?.map(RevisionId),
         created_at: to_time(row, "created_at")?,
         updated_at: to_time(row, "updated_at")?,

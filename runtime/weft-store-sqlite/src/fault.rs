@@ -58,6 +58,7 @@ pub(crate) fn copy(error: &Error) -> Error {
         Error::AlreadyExists { status } => Error::AlreadyExists { status: *status },
         Error::Ended { status } => Error::Ended { status: *status },
         Error::StillOpen { status } => Error::StillOpen { status: *status },
+        Error::NotRewindable(why) => Error::NotRewindable(why.clone()),
         Error::LeaseLost => Error::LeaseLost,
         Error::Conflict => Error::Conflict,
         Error::TooLarge(text) => Error::TooLarge(text.clone()),

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Transaction, params};
-use weft_id::{AppId, InstanceKey};
+use weft_id::{AppId, ExecutionId, InstanceKey};
 use weft_orchestration::{Event, Message, Timestamp};
 use weft_store::{
     Cursor, Ending, Error, Filter, Instance, Instances, NewInstance, Page, PageRequest, Purged,
@@ -19,7 +19,7 @@ use crate::write::{Entry, StartRow};
 impl Instances for SqliteStore {
     async fn create(&self, new: NewInstance) -> Result<(), Error> {
         let start = StartRow::new(new.start);
-        self.write(move |tx| tx.create(&new.key, &start, new.reuse, new.now))
+        self.write(move |tx| tx.create(&new.key, &start, &new.reuse, new.now))
             .await
     }
 
@@ -27,6 +27,18 @@ impl Instances for SqliteStore {
         let key = key.clone();
         let entry = Entry::new(&message);
         self.write(move |tx| tx.send(&key, &entry, now)).await
+    }
+
+    async fn rewind(
+        &self,
+        key: &InstanceKey,
+        execution: ExecutionId,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let key = key.clone();
+        self.write(move |tx| tx.rewind(&key, execution, &reason, now))
+            .await
     }
 
     async fn instance(&self, key: &InstanceKey) -> Result<Option<Instance>, Error> {
@@ -176,6 +188,8 @@ impl Query {
             sql: SELECT_INSTANCE.to_owned(),
             params: vec![app.tenant.to_string().into(), app.app.to_string().into()],
         };
+        // Entities stand among the instances and are none.
+        query.and("NOT (i.id >= '@' AND i.id < 'A')");
         if !filter.statuses.is_empty() {
             let codes = filter.statuses.iter().map(|s| of_status(*s).to_string());
             let codes: Vec<_> = codes.collect();
@@ -196,6 +210,20 @@ impl Query {
         if let Some(to) = filter.created_to {
             let to = query.param(of_time(to));
             query.and(&format!("i.created_at < {to}"));
+        }
+        if let Some(from) = filter.updated_from {
+            let from = query.param(of_time(from));
+            query.and(&format!("i.updated_at >= {from}"));
+        }
+        if let Some(to) = filter.updated_to {
+            let to = query.param(of_time(to));
+            query.and(&format!("i.updated_at < {to}"));
+        }
+        for (tag, value) in &filter.tags {
+            let (tag, value) = (query.param(tag.clone()), query.param(value.clone()));
+            query.and(&format!(
+                "EXISTS (SELECT 1 FROM json_each(d.tags) t WHERE t.key = {tag} AND t.value = {value})"
+            ));
         }
         query
     }

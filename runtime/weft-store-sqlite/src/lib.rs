@@ -17,6 +17,7 @@ mod cache;
 mod column;
 mod components;
 mod directory;
+mod entities;
 mod fault;
 mod instances;
 mod keys;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Transaction, params};
 use tokio::sync::broadcast;
 use weft_id::{ExecutionId, InstanceKey};
-use weft_orchestration::{Failure, Message, Payload, Timestamp};
+use weft_orchestration::{EntityRecord, Failure, Message, Payload, Timestamp};
 use weft_store::{
     Error, Lease, Loaded, MessageSeq, NodeId, PendingTask, PendingTimer, RevisionId, Shard,
     TaskSeq, TurnCommit, Wakeup, Work,
@@ -12,6 +12,7 @@ use weft_store::{
 
 use crate::SqliteStore;
 use crate::column::{to_execution, to_json, to_key, to_payload, to_time};
+use crate::entities::kept;
 use crate::fault::Fault;
 use crate::instances::{names, one, turns};
 use crate::write::{Entry, TaskRow, TurnRow, rows_of};
@@ -132,8 +133,13 @@ impl Work for SqliteStore {
             if instance.status.is_terminal() {
                 return Ok(None);
             }
+            let entity = match instance.key.id.is_entity() {
+                true => kept(tx, row)?,
+                false => EntityRecord::default(),
+            };
             Ok(Some(Loaded {
                 instance,
+                entity,
                 history: turns(tx, row, 0, u64::MAX)?.events,
                 inbox: messages(tx, &key)?,
             }))

@@ -1,6 +1,6 @@
 //! How a store fails. Outcomes that callers expect are variants to match on.
 
-use weft_orchestration::Status;
+use weft_orchestration::{RewindError, Status};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -16,6 +16,9 @@ pub enum Error {
     /// The instance is still open, so it cannot be purged.
     #[error("the instance is still open: it is {}", status.as_str())]
     StillOpen { status: Status },
+    /// The instance cannot be rewound; the text says why.
+    #[error("the instance cannot be rewound: {0}")]
+    NotRewindable(RewindError),
     /// Another node has the shard now, or the turn was committed already. Nothing was written.
     #[error("the lease was lost")]
     LeaseLost,

@@ -1,5 +1,7 @@
 //! Managing orchestration instances.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 use weft_id::{AppId, ExecutionId, InstanceKey};
 use weft_orchestration::{Event, Message, Outcome, Parent, Payload, Start, Status, Timestamp};
@@ -16,7 +18,8 @@ pub trait Instances: Send + Sync {
     /// A replaced instance is gone with all that belongs to it.
     async fn create(&self, new: NewInstance) -> Result<(), Error>;
 
-    /// Puts a message into the inbox of an open instance and wakes its worker.
+    /// Puts a message into the inbox of an open instance and wakes its worker. An operation creates
+    /// the entity that it is for; entities take nothing else, and orchestrations no operations.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Ended`].
@@ -37,7 +40,21 @@ pub trait Instances: Send + Sync {
         limit: u64,
     ) -> Result<Recorded, Error>;
 
-    /// Instances of an app, newest first (by creation, then by id, both descending), in stable
+    /// Takes a failed instance back to before its failure ([`weft_orchestration::rewind`]) under the
+    /// id `execution`, with every failed child whose answer it waits for, in one transaction.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::StillOpen`] for an open one; [`Error::Ended`] for one that has
+    /// ended otherwise; [`Error::NotRewindable`].
+    async fn rewind(
+        &self,
+        key: &InstanceKey,
+        execution: ExecutionId,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<(), Error>;
+
+    /// Orchestrations of an app, newest first (by creation, then by id, both descending), in stable
     /// pages.
     ///
     /// # Errors
@@ -74,11 +91,40 @@ pub struct NewInstance {
 }
 
 /// Which statuses of an existing instance allow replacing it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IdReuse {
-    Never,
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IdReuse(BTreeSet<Status>);
+
+impl IdReuse {
+    /// An id that is in use stays in use.
+    #[must_use]
+    pub fn never() -> Self {
+        Self::default()
+    }
+
     /// An ended instance makes way.
-    Ended,
+    #[must_use]
+    pub fn ended() -> Self {
+        Self(
+            Status::ALL
+                .into_iter()
+                .filter(|s| s.is_terminal())
+                .collect(),
+        )
+    }
+
+    /// Exactly these make way. `None` for open ones without terminated ones: replacing an open
+    /// instance terminates it.
+    #[must_use]
+    pub fn of(statuses: impl IntoIterator<Item = Status>) -> Option<Self> {
+        let statuses: BTreeSet<_> = statuses.into_iter().collect();
+        let open = statuses.iter().any(|status| !status.is_terminal());
+        (!open || statuses.contains(&Status::Terminated)).then_some(Self(statuses))
+    }
+
+    #[must_use]
+    pub fn allows(&self, status: Status) -> bool {
+        self.0.contains(&status)
+    }
 }
 
 /// An instance as management sees it.
@@ -94,6 +140,11 @@ pub struct Instance {
     pub outcome: Option<Outcome>,
     pub custom_status: Option<Payload>,
     pub parent: Option<Parent>,
+    pub tags: BTreeMap<String, String>,
+    /// Which version of the orchestrator whoever started it had in mind.
+    pub version: Option<String>,
+    /// Before this time it does not begin.
+    pub scheduled_at: Option<Timestamp>,
     /// The revision of the app that it runs on; set by its first turn.
     pub revision: Option<RevisionId>,
     pub created_at: Timestamp,
@@ -118,6 +169,9 @@ impl Instance {
             outcome: None,
             custom_status: None,
             parent: start.parent,
+            tags: start.tags,
+            version: start.version,
+            scheduled_at: start.scheduled_at,
             revision: None,
             created_at: now,
             updated_at: now,
@@ -145,6 +199,12 @@ pub struct Filter {
     pub created_from: Option<Timestamp>,
     /// Exclusive.
     pub created_to: Option<Timestamp>,
+    /// Inclusive; when an ended instance ended, or what last happened to an open one.
+    pub updated_from: Option<Timestamp>,
+    /// Exclusive.
+    pub updated_to: Option<Timestamp>,
+    /// Each with its value.
+    pub tags: BTreeMap<String, String>,
 }
 
 impl Filter {
@@ -159,6 +219,14 @@ impl Filter {
                 .created_from
                 .is_none_or(|from| instance.created_at >= from)
             && self.created_to.is_none_or(|to| instance.created_at < to)
+            && self
+                .updated_from
+                .is_none_or(|from| instance.updated_at >= from)
+            && self.updated_to.is_none_or(|to| instance.updated_at < to)
+            && self
+                .tags
+                .iter()
+                .all(|(tag, value)| instance.tags.get(tag) == Some(value))
     }
 }
 

@@ -1,8 +1,8 @@
 //! What weft keeps: the contract that every store fulfils, its conformance suite, and the store in
 //! memory.
 //!
-//! The contract is divided by who uses it: [`Instances`] for managing orchestrations, [`Work`] for
-//! running them, [`Apps`] for what is deployed, [`Keys`] for who may call, [`KeyValue`] for guests.
+//! The contract is divided by who uses it: [`Instances`] for managing orchestrations, [`Entities`]
+//! for looking at entities, [`Work`] for running both, [`Apps`] for what is deployed, [`Keys`] for who may call, [`KeyValue`] for guests.
 //! [`Store`] is all of them. Nothing here knows HTTP, components or SQL.
 //!
 //! # Shards and leases
@@ -17,6 +17,7 @@ pub mod conformance;
 mod cursor;
 mod delivery;
 mod endings;
+mod entities;
 mod error;
 mod instances;
 mod keys;
@@ -29,6 +30,7 @@ pub use apps::{Apps, Digest, NewRevision, Revision, RevisionId};
 pub use cursor::Cursor;
 pub use delivery::Delivery;
 pub use endings::{Ending, Endings, until_ended};
+pub use entities::{Entities, EntityFilter, EntityPage, EntityView};
 pub use error::Error;
 pub use instances::{
     Filter, IdReuse, Instance, Instances, NewInstance, Page, PageRequest, Purged, Recorded,
@@ -38,10 +40,11 @@ pub use kv::{KeyValue, KvLimits, incremented};
 pub use memory::MemoryStore;
 pub use shard::{Lease, NodeId, SHARDS, Shard};
 pub use work::{
-    Consumed, Loaded, MessageSeq, PendingTask, PendingTimer, TaskSeq, TurnCommit, Wakeup, Work,
+    Consumed, Loaded, MessageSeq, PendingTask, PendingTimer, START_TIMER, TaskSeq, TurnCommit,
+    Wakeup, Work,
 };
 
 /// Everything a node needs of its store.
-pub trait Store: Instances + Work + Apps + Keys + KeyValue {}
+pub trait Store: Instances + Entities + Work + Apps + Keys + KeyValue {}
 
-impl<T: Instances + Work + Apps + Keys + KeyValue> Store for T {}
+impl<T: Instances + Entities + Work + Apps + Keys + KeyValue> Store for T {}

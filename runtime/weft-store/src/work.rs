@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 use weft_id::{ExecutionId, InstanceKey};
-use weft_orchestration::{Event, Failure, Message, Payload, Start, Timestamp, Turn};
+use weft_orchestration::{EntityRecord, Event, Failure, Message, Payload, Start, Timestamp, Turn};
 
 use crate::{Error, Instance, Lease, NodeId, RevisionId, Shard};
 
@@ -66,7 +66,7 @@ pub trait Work: Send + Sync {
     /// to other instances of the app (see [`weft_orchestration::Outgoing`]), sets status, outcome
     /// and revision. An ended instance loses inbox and timers; its tasks still run. A continued
     /// one loses history and timers, and gets the start and the carried messages in front of its
-    /// inbox.
+    /// inbox. An entity of which nothing is left is removed, unless its inbox holds more.
     ///
     /// # Errors
     /// [`Error::LeaseLost`] for a lease that was released or taken over, for another turn number or
@@ -89,6 +89,9 @@ pub trait Work: Send + Sync {
         now: Timestamp,
     ) -> Result<(), Error>;
 }
+
+/// The timer of an instance that is to begin later; no decision of an orchestrator has this number.
+pub const START_TIMER: u32 = u32::MAX;
 
 /// News of a new instance carries no longer input than this.
 const CREATED_BYTES_MAX: usize = 16 << 10;
@@ -120,6 +123,7 @@ impl Wakeup {
             instance: Instance::created(key.clone(), start.clone(), now),
             history: Vec::new(),
             inbox: vec![(seq, Message::Start(start))],
+            entity: EntityRecord::default(),
         };
         Self {
             key,
@@ -164,6 +168,8 @@ pub struct Loaded {
     pub instance: Instance,
     pub history: Vec<Event>,
     pub inbox: Vec<(MessageSeq, Message)>,
+    /// What an entity keeps; an orchestration has the empty one.
+    pub entity: EntityRecord,
 }
 
 /// One turn with what it consumed.

@@ -6,7 +6,7 @@
 use weft_id::InstanceId;
 
 use super::task::{Answer, Call, Look, Target, TaskHandle, TaskKind};
-use super::{Continuation, Error, Replay, track};
+use super::{Continuation, Error, Replay};
 use crate::{
     EventKind, Failure, Message, NewTask, NewTimer, Outgoing, Payload, RetryPolicy, Start,
     Timestamp,
@@ -37,6 +37,15 @@ impl Replay {
         instance: Option<InstanceId>,
         retry: Option<RetryPolicy>,
     ) -> Result<TaskHandle, Error> {
+        if instance.as_ref().is_some_and(InstanceId::is_entity) {
+            let text = "an id with a leading @ is an entity's: give the child another one";
+            return self.refuse(Error::Misuse(text.to_owned()));
+        }
+        if self.in_critical_section() {
+            let text = "a sub-orchestration may not be started in a critical section: release the \
+                        lock first";
+            return self.refuse(Error::Misuse(text.to_owned()));
+        }
         let child = match instance.or_else(|| self.instance.child(self.next_id)) {
             Some(child) => child,
             None => {
@@ -118,18 +127,15 @@ impl Replay {
         let parent = self.start.as_ref().expect("code runs after the start");
         let namespace = uuid::Uuid::from_u128(parent.execution.as_u128());
         let seed = format!("child {id} {child}");
+        let execution = uuid::Uuid::new_v5(&namespace, seed.as_bytes()).as_u128();
         Start {
-            execution: weft_id::ExecutionId::from_u128(
-                uuid::Uuid::new_v5(&namespace, seed.as_bytes()).as_u128(),
-            ),
-            name,
-            input,
             parent: Some(crate::Parent {
                 instance: self.instance.clone(),
                 execution: parent.execution,
                 task: id,
             }),
             trace_parent: parent.trace_parent.clone(),
+            ..Start::new(weft_id::ExecutionId::from_u128(execution), name, input)
         }
     }
 
@@ -304,7 +310,7 @@ impl Replay {
 
     /// A new UUID, version 5 of the execution's id and a counter.
     pub fn new_guid(&mut self) -> String {
-        let namespace = uuid::Uuid::from_u128(self.execution().as_u128());
+        let namespace = uuid::Uuid::from_u128(self.seed());
         self.guids += 1;
         let name = format!("guid {}", self.guids);
         uuid::Uuid::new_v5(&namespace, name.as_bytes()).to_string()
@@ -313,16 +319,30 @@ impl Replay {
     /// A seed for whatever randomness the code is given: the same for each replay.
     #[must_use]
     pub fn seed(&self) -> u128 {
-        self.execution().as_u128()
+        let start = self.start.as_ref().expect("code runs after the start");
+        start.seed.unwrap_or(start.execution).as_u128()
     }
 
     /// What an event of the history means for the tasks.
     pub(super) fn apply(&mut self, event: EventKind, now: Timestamp) -> Result<(), Error> {
         match event {
             EventKind::TaskCompleted { task, output }
+            | EventKind::EntityOperationCompleted { task, output }
             | EventKind::SubOrchestrationCompleted { task, output } => {
                 if let Some(Answer::Done(handle)) = self.tasks.answer(task) {
                     self.tasks.complete(handle, Ok(output));
+                }
+                Ok(())
+            }
+            EventKind::EntityOperationFailed { task, failure } => {
+                if let Some(Answer::Done(handle)) = self.tasks.answer(task) {
+                    self.tasks.complete(handle, Err(failure));
+                }
+                Ok(())
+            }
+            EventKind::EntityLockGranted { task } => {
+                if let Some(Answer::Done(handle)) = self.tasks.answer(task) {
+                    self.tasks.complete(handle, Ok(Payload::null()));
                 }
                 Ok(())
             }
@@ -358,6 +378,11 @@ impl Replay {
             | EventKind::ExecutionResumed { .. }
             | EventKind::ExecutionTerminated { .. }
             | EventKind::ContinuedAsNew { .. }
+            | EventKind::EntityOperationSignaled { .. }
+            | EventKind::EntityOperationCalled { .. }
+            | EventKind::EntityLockRequested { .. }
+            | EventKind::EntityUnlockSent { .. }
+            | EventKind::ExecutionRewound { .. }
             | EventKind::ExecutionCompleted { .. } => Ok(()),
         }
     }
@@ -383,23 +408,23 @@ impl Replay {
         }
     }
 
-    fn push(&mut self, kind: TaskKind) -> Result<TaskHandle, Error> {
+    pub(super) fn push(&mut self, kind: TaskKind) -> Result<TaskHandle, Error> {
         self.check_open()?;
         Ok(self.tasks.push(kind))
     }
 
-    fn take_id(&mut self) -> u32 {
+    pub(super) fn take_id(&mut self) -> u32 {
         let id = self.next_id;
         self.next_id += 1;
         id
     }
 
-    fn decide(&mut self, decision: EventKind) -> Result<bool, Error> {
+    pub(super) fn decide(&mut self, decision: EventKind) -> Result<bool, Error> {
         let tracked = decision.clone();
         match self.queue.decide(decision) {
             Ok(new) => {
                 if new {
-                    track(&tracked, &mut self.unanswered, &mut self.suspended);
+                    self.known.track(&tracked);
                 }
                 Ok(new)
             }
@@ -412,7 +437,7 @@ impl Replay {
         self.check("the number of open tasks", self.limits.open_tasks_max, open)
     }
 
-    fn check_name(&mut self, name: &str) -> Result<(), Error> {
+    pub(super) fn check_name(&mut self, name: &str) -> Result<(), Error> {
         if name.is_empty() {
             return self.refuse(Error::Misuse("a name may not be empty".to_owned()));
         }
@@ -420,7 +445,11 @@ impl Replay {
         self.check("a name's length in bytes", max, name.len())
     }
 
-    fn check_payload(&mut self, what: &'static str, payload: &Payload) -> Result<(), Error> {
+    pub(super) fn check_payload(
+        &mut self,
+        what: &'static str,
+        payload: &Payload,
+    ) -> Result<(), Error> {
         self.check(what, self.limits.payload_bytes_max, payload.len())
     }
 
@@ -437,7 +466,12 @@ impl Replay {
         Ok(())
     }
 
-    fn check(&mut self, what: &'static str, max: usize, found: usize) -> Result<(), Error> {
+    pub(super) fn check(
+        &mut self,
+        what: &'static str,
+        max: usize,
+        found: usize,
+    ) -> Result<(), Error> {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
@@ -448,7 +482,7 @@ impl Replay {
     }
 
     /// Keeps the first error, which is the cause of those after it.
-    fn refuse<T>(&mut self, error: Error) -> Result<T, Error> {
+    pub(super) fn refuse<T>(&mut self, error: Error) -> Result<T, Error> {
         Err(self.error.get_or_insert(error).clone())
     }
 }

@@ -6,12 +6,14 @@
 //! parked replay holds its open tasks and nothing of the history that it has passed.
 
 mod ask;
+mod entity;
 mod queue;
 mod task;
+mod track;
 
 use std::collections::BTreeMap;
 
-use weft_id::{ExecutionId, InstanceId};
+use weft_id::{EntityId, ExecutionId, InstanceId};
 
 use crate::{
     After, Event, EventKind, Failure, Limits, Message, NewTimer, Outcome, Outgoing, Payload, Start,
@@ -20,6 +22,8 @@ use crate::{
 use queue::TurnQueue;
 pub use task::TaskHandle;
 use task::Tasks;
+pub(crate) use track::answered;
+use track::{Known, Unanswered};
 
 /// Why the orchestrator cannot go on. The instance fails with it at the end of the turn.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,10 +77,10 @@ pub struct Replay {
     next_id: u32,
     guids: u32,
     live: Live,
-    /// Decisions that wait for an answer, by their number: a second answer is dropped on arrival.
-    unanswered: BTreeMap<u32, Unanswered>,
-    /// Why the instance is suspended, while it is.
-    suspended: Option<String>,
+    /// Locks that the code has asked for and not released.
+    locks: BTreeMap<TaskHandle, Vec<EntityId>>,
+    /// What the history, the live turn included, says whether or not the code has come to it.
+    known: Known,
     ending: Option<Ending>,
     /// Set by continue-as-new; it takes effect when the code returns.
     continue_with: Option<Continuation>,
@@ -91,13 +95,6 @@ struct Live {
     canceled_timers: Vec<u32>,
     messages: Vec<Outgoing>,
     custom_status: Option<Payload>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Unanswered {
-    Task,
-    Timer,
-    Child(InstanceId),
 }
 
 #[derive(Debug)]
@@ -121,10 +118,9 @@ impl Replay {
     /// A replay over the recorded history of the current execution, empty for a new one.
     #[must_use]
     pub fn new(instance: InstanceId, history: Vec<Event>, limits: Limits) -> Self {
-        let mut unanswered = BTreeMap::new();
-        let mut suspended = None;
+        let mut known = Known::default();
         for event in &history {
-            track(&event.kind, &mut unanswered, &mut suspended);
+            known.track(&event.kind);
         }
         Self {
             instance,
@@ -135,8 +131,8 @@ impl Replay {
             next_id: 0,
             guids: 0,
             live: Live::default(),
-            unanswered,
-            suspended,
+            locks: BTreeMap::new(),
+            known,
             ending: None,
             continue_with: None,
             error: None,
@@ -146,7 +142,7 @@ impl Replay {
     /// Whether only resume and terminate may be delivered.
     #[must_use]
     pub fn is_suspended(&self) -> bool {
-        self.suspended.is_some()
+        self.known.suspended.is_some()
     }
 
     /// Starts a turn: records `messages` as received at `now`. Messages for another execution, a
@@ -154,11 +150,13 @@ impl Replay {
     pub fn deliver(&mut self, messages: Vec<Message>, now: Timestamp) -> Next {
         let mut next = Next::Run;
         let mut events = Vec::with_capacity(messages.len());
-        let mut current = self.start.as_ref().map(|start| start.execution);
-        current = current.or_else(|| self.queue.recorded_execution());
+        let mut current = self.recorded_execution();
         for message in messages {
-            let foreign = |of: ExecutionId| current.is_some_and(|current| current != of);
+            let foreign = |of: ExecutionId| {
+                current.is_some_and(|current| current != of) && !self.known.former.contains(&of)
+            };
             if message.execution().is_some_and(foreign) {
+                self.give_back(message);
                 continue;
             }
             match &message {
@@ -177,13 +175,21 @@ impl Replay {
                 | Message::TimerFired { .. }
                 | Message::Event { .. }
                 | Message::Suspend { .. }
-                | Message::Resume { .. } => {}
+                | Message::Resume { .. }
+                | Message::OperationDone { .. }
+                | Message::LockGranted { .. }
+                | Message::Rewind { .. }
+                | Message::Operation(_)
+                | Message::Lock(_)
+                | Message::Unlock(_) => {}
             }
-            let kind = message.into_event();
-            if answered(&kind).is_some_and(|id| !self.unanswered.contains_key(&id)) {
+            let Some(kind) = message.into_event() else {
+                continue;
+            };
+            if track::answered(&kind).is_some_and(|id| !self.known.unanswered.contains_key(&id)) {
                 continue;
             }
-            track(&kind, &mut self.unanswered, &mut self.suspended);
+            self.known.track(&kind);
             events.push(kind);
         }
         self.queue.push_live(events, now);
@@ -192,7 +198,7 @@ impl Replay {
 
     fn terminate(&mut self, reason: String, recursive: bool) {
         if recursive {
-            for unanswered in self.unanswered.values() {
+            for unanswered in self.known.unanswered.values() {
                 let Unanswered::Child(child) = unanswered else {
                     continue;
                 };
@@ -264,7 +270,7 @@ impl Replay {
         let live = std::mem::take(&mut self.live);
         let after = self.take_after();
         let closing = match &after {
-            After::Waiting | After::Suspended => None,
+            After::Waiting | After::Suspended | After::Entity(_) => None,
             After::Ended(outcome) => Some(EventKind::ExecutionCompleted {
                 outcome: outcome.clone(),
             }),
@@ -273,6 +279,10 @@ impl Replay {
             }),
         };
         let mut messages = live.messages;
+        match &after {
+            After::Ended(_) | After::ContinuedAsNew { .. } => self.release_all(&mut messages),
+            After::Waiting | After::Suspended | After::Entity(_) => {}
+        }
         if let (After::Ended(outcome), Some(parent)) =
             (&after, self.start.as_ref().and_then(|s| s.parent.clone()))
         {
@@ -305,7 +315,7 @@ impl Replay {
             return After::Ended(Outcome::Failed(error.into_failure()));
         }
         match self.ending.take() {
-            None if self.suspended.is_some() => After::Suspended,
+            None if self.known.suspended.is_some() => After::Suspended,
             None => After::Waiting,
             Some(Ending::Terminated { reason }) => {
                 // The parent stands in the start, which the code may not have reached yet.
@@ -325,7 +335,7 @@ impl Replay {
         let old = self.start.clone().expect("only running code continues");
         let unread = self.queue.unread_events();
         // A suspension that came in this very turn holds for the instance, not for one execution.
-        let suspend = self.suspended.clone();
+        let suspend = self.known.suspended.clone();
         let mut carried: Vec<Message> = suspend
             .map(|reason| Message::Suspend { reason })
             .into_iter()
@@ -339,6 +349,8 @@ impl Replay {
             start: Start {
                 execution,
                 input: with.input,
+                scheduled_at: None,
+                seed: None,
                 ..old
             },
             carried,
@@ -366,6 +378,12 @@ impl Replay {
                 false
             }
         }
+    }
+
+    /// The execution's id, whether or not the code has begun.
+    fn recorded_execution(&self) -> Option<ExecutionId> {
+        let current = self.start.as_ref().map(|start| start.execution);
+        current.or_else(|| self.queue.recorded_execution())
     }
 
     fn execution(&self) -> ExecutionId {
@@ -400,63 +418,7 @@ fn next_execution(old: ExecutionId) -> ExecutionId {
     ExecutionId::from_u128(uuid::Uuid::new_v5(&namespace, b"continue-as-new").as_u128())
 }
 
-/// The number of the decision that an event answers.
-fn answered(event: &EventKind) -> Option<u32> {
-    match event {
-        EventKind::TaskCompleted { task: id, .. }
-        | EventKind::TaskFailed { task: id, .. }
-        | EventKind::SubOrchestrationCompleted { task: id, .. }
-        | EventKind::SubOrchestrationFailed { task: id, .. }
-        | EventKind::TimerFired { timer: id } => Some(*id),
-        EventKind::OrchestratorStarted
-        | EventKind::ExecutionStarted(_)
-        | EventKind::TaskScheduled { .. }
-        | EventKind::SubOrchestrationCreated { .. }
-        | EventKind::TimerCreated { .. }
-        | EventKind::EventSent { .. }
-        | EventKind::EventRaised { .. }
-        | EventKind::ExecutionSuspended { .. }
-        | EventKind::ExecutionResumed { .. }
-        | EventKind::ExecutionTerminated { .. }
-        | EventKind::ContinuedAsNew { .. }
-        | EventKind::ExecutionCompleted { .. } => None,
-    }
-}
-
-/// What an event means for the decisions that wait, and for suspension.
-fn track(
-    event: &EventKind,
-    unanswered: &mut BTreeMap<u32, Unanswered>,
-    suspended: &mut Option<String>,
-) {
-    match event {
-        EventKind::TaskScheduled { id, .. } => {
-            unanswered.insert(*id, Unanswered::Task);
-        }
-        EventKind::TimerCreated { id, .. } => {
-            unanswered.insert(*id, Unanswered::Timer);
-        }
-        EventKind::SubOrchestrationCreated { id, instance, .. } => {
-            unanswered.insert(*id, Unanswered::Child(instance.clone()));
-        }
-        EventKind::TaskCompleted { task: id, .. }
-        | EventKind::TaskFailed { task: id, .. }
-        | EventKind::SubOrchestrationCompleted { task: id, .. }
-        | EventKind::SubOrchestrationFailed { task: id, .. }
-        | EventKind::TimerFired { timer: id } => {
-            unanswered.remove(id);
-        }
-        EventKind::ExecutionSuspended { reason } => *suspended = Some(reason.clone()),
-        EventKind::ExecutionResumed { .. } => *suspended = None,
-        EventKind::OrchestratorStarted
-        | EventKind::ExecutionStarted(_)
-        | EventKind::EventSent { .. }
-        | EventKind::EventRaised { .. }
-        | EventKind::ExecutionTerminated { .. }
-        | EventKind::ContinuedAsNew { .. }
-        | EventKind::ExecutionCompleted { .. } => {}
-    }
-}
-
+#[cfg(test)]
+mod entity_tests;
 #[cfg(test)]
 mod tests;

@@ -228,7 +228,10 @@ impl Segment {
 /// Names and numbers are compared, payloads are not: as with the peers, a changed input alone does
 /// not change what comes next.
 fn same_decision(recorded: &EventKind, asked: &EventKind) -> bool {
-    use EventKind::{EventSent, SubOrchestrationCreated, TaskScheduled, TimerCreated};
+    use EventKind::{
+        EntityLockRequested, EntityOperationCalled, EntityOperationSignaled, EntityUnlockSent,
+        EventSent, SubOrchestrationCreated, TaskScheduled, TimerCreated,
+    };
     match (recorded, asked) {
         (TaskScheduled { id: a, name: n, .. }, TaskScheduled { id: b, name: m, .. })
         | (
@@ -236,6 +239,45 @@ fn same_decision(recorded: &EventKind, asked: &EventKind) -> bool {
             SubOrchestrationCreated { id: b, name: m, .. },
         )
         | (EventSent { id: a, name: n, .. }, EventSent { id: b, name: m, .. }) => a == b && n == m,
+        (
+            EntityOperationCalled {
+                id: a,
+                target: t,
+                operation: n,
+                ..
+            },
+            EntityOperationCalled {
+                id: b,
+                target: u,
+                operation: m,
+                ..
+            },
+        )
+        | (
+            EntityOperationSignaled {
+                id: a,
+                target: t,
+                operation: n,
+                ..
+            },
+            EntityOperationSignaled {
+                id: b,
+                target: u,
+                operation: m,
+                ..
+            },
+        ) => a == b && t == u && n == m,
+        (EntityLockRequested { id: a, set: s }, EntityLockRequested { id: b, set: t }) => {
+            a == b && s == t
+        }
+        (
+            EntityUnlockSent {
+                id: a, target: t, ..
+            },
+            EntityUnlockSent {
+                id: b, target: u, ..
+            },
+        ) => a == b && t == u,
         (TimerCreated { id: a, .. }, TimerCreated { id: b, .. }) => a == b,
         _ => false,
     }
@@ -269,5 +311,33 @@ fn name(event: &EventKind) -> String {
         EventKind::ExecutionTerminated { .. } => "a termination".to_owned(),
         EventKind::ContinuedAsNew { .. } => "continue-as-new".to_owned(),
         EventKind::ExecutionCompleted { .. } => "completion".to_owned(),
+        EventKind::EntityOperationSignaled {
+            id,
+            target,
+            operation,
+            ..
+        } => {
+            format!("signal \"{operation}\" to {target} as number {id}")
+        }
+        EventKind::EntityOperationCalled {
+            id,
+            target,
+            operation,
+            ..
+        } => {
+            format!("call \"{operation}\" of {target} as number {id}")
+        }
+        EventKind::EntityOperationCompleted { task, .. } => {
+            format!("the completion of the entity's operation {task}")
+        }
+        EventKind::EntityOperationFailed { task, .. } => {
+            format!("the failure of the entity's operation {task}")
+        }
+        EventKind::EntityLockRequested { id, .. } => format!("a lock as number {id}"),
+        EventKind::EntityLockGranted { task } => format!("the granting of lock {task}"),
+        EventKind::EntityUnlockSent { target, lock, .. } => {
+            format!("the release of {target} from lock {lock}")
+        }
+        EventKind::ExecutionRewound { .. } => "a rewind".to_owned(),
     }
 }

@@ -39,6 +39,12 @@ pub(super) enum TaskKind {
         /// Lower-case.
         name: String,
     },
+    /// A call of an entity.
+    Operation,
+    /// A lock, by the number of the decision that asked for it.
+    Lock {
+        id: u32,
+    },
 }
 
 /// What is needed to make a call again.
@@ -124,7 +130,21 @@ impl Tasks {
     pub(super) fn call_mut(&mut self, handle: TaskHandle) -> Option<&mut Call> {
         match &mut self.list.get_mut(handle.0 as usize)?.kind {
             TaskKind::Call(call) => Some(call),
-            TaskKind::Timer { .. } | TaskKind::Event { .. } => None,
+            TaskKind::Timer { .. }
+            | TaskKind::Event { .. }
+            | TaskKind::Operation
+            | TaskKind::Lock { .. } => None,
+        }
+    }
+
+    /// The number of the decision that asked for the lock which the task stands for.
+    pub(super) fn lock(&self, handle: TaskHandle) -> Option<u32> {
+        match &self.list.get(handle.0 as usize)?.kind {
+            TaskKind::Lock { id } => Some(*id),
+            TaskKind::Call(_)
+            | TaskKind::Timer { .. }
+            | TaskKind::Event { .. }
+            | TaskKind::Operation => None,
         }
     }
 
@@ -156,7 +176,7 @@ impl Tasks {
             return None;
         }
         match &task.kind {
-            TaskKind::Call(_) => None,
+            TaskKind::Call(_) | TaskKind::Operation | TaskKind::Lock { .. } => None,
             TaskKind::Timer { id } => {
                 self.open.remove(id);
                 task.state = TaskState::Canceled;

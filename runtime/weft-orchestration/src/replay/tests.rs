@@ -15,13 +15,7 @@ fn instance() -> InstanceId {
 }
 
 fn start() -> Message {
-    Message::Start(Start {
-        execution: EXECUTION,
-        name: "o".to_owned(),
-        input: Payload::from("1"),
-        parent: None,
-        trace_parent: None,
-    })
+    Message::Start(Start::new(EXECUTION, "o", Payload::from("1")))
 }
 
 fn done(task: u32, output: &str) -> Message {

@@ -1,9 +1,9 @@
 //! Creating instances, filling their inboxes, removing them.
 
 use rusqlite::{OptionalExtension, params};
-use weft_id::InstanceKey;
-use weft_orchestration::{Message, Start, Status, Timestamp};
-use weft_store::{Error, IdReuse, MessageSeq, Shard, Wakeup};
+use weft_id::{EntityId, ExecutionId, InstanceKey};
+use weft_orchestration::{Entity, Message, NewTimer, Start, Status, Timestamp};
+use weft_store::{Error, IdReuse, MessageSeq, START_TIMER, Shard, Wakeup};
 
 use super::{SHARD_SHIFT, Tx};
 use crate::column::{json, of_execution, of_status, of_time, to_status};
@@ -13,13 +13,28 @@ use crate::fault::Fault;
 #[derive(Debug)]
 pub(crate) struct Entry {
     reaches: bool,
+    /// Whom it is for.
+    taker: Taker,
     text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taker {
+    Orchestration,
+    Entity,
+    /// It need not exist.
+    NewEntity,
 }
 
 impl Entry {
     pub(crate) fn new(message: &Message) -> Self {
         Self {
             reaches: message.reaches_suspended(),
+            taker: match message {
+                Message::Operation(_) | Message::Lock(_) => Taker::NewEntity,
+                message if message.is_for_entity() => Taker::Entity,
+                _ => Taker::Orchestration,
+            },
             text: json(message),
         }
     }
@@ -30,6 +45,7 @@ impl Entry {
 pub(crate) struct StartRow {
     pub(super) start: Start,
     pub(super) parent: Option<String>,
+    pub(super) tags: Option<String>,
     pub(super) entry: Entry,
 }
 
@@ -37,6 +53,7 @@ impl StartRow {
     pub(crate) fn new(start: Start) -> Self {
         Self {
             parent: start.parent.as_ref().map(json),
+            tags: (!start.tags.is_empty()).then(|| json(&start.tags)),
             entry: Entry::new(&Message::Start(start.clone())),
             start,
         }
@@ -73,16 +90,14 @@ impl Tx<'_> {
         &mut self,
         key: &InstanceKey,
         start: &StartRow,
-        reuse: IdReuse,
+        reuse: &IdReuse,
         now: Timestamp,
     ) -> Result<(), Fault> {
         if let Some(Found { row, status }) = self.find(key)? {
-            match reuse {
-                IdReuse::Ended if status.is_terminal() => self.remove(row)?,
-                IdReuse::Ended | IdReuse::Never => {
-                    return Err(Error::AlreadyExists { status }.into());
-                }
+            if !reuse.allows(status) {
+                return Err(Error::AlreadyExists { status }.into());
             }
+            self.remove(row)?;
         }
         Ok(self.insert(key, start, now)?)
     }
@@ -94,6 +109,52 @@ impl Tx<'_> {
         start: &StartRow,
         now: Timestamp,
     ) -> rusqlite::Result<()> {
+        let Start {
+            execution,
+            name,
+            input,
+            version,
+            scheduled_at,
+            ..
+        } = &start.start;
+        let row = self.insert_row(key, *execution, name, Status::Pending, now)?;
+        let sql = "INSERT INTO detail (instance, input, parent, tags, version, scheduled_at) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let scheduled = scheduled_at.map(of_time);
+        self.execute(
+            sql,
+            params![
+                row,
+                input.as_str(),
+                start.parent,
+                start.tags,
+                version,
+                scheduled
+            ],
+        )?;
+        if let Some(fire_at) = *scheduled_at {
+            let (execution, id) = (*execution, START_TIMER);
+            let timer = NewTimer {
+                execution,
+                id,
+                fire_at,
+            };
+            self.insert_timer(row, Shard::of(key), &timer)?;
+        }
+        let seq = self.append(row, &start.entry)?;
+        let wakeup = Wakeup::of_created(key.clone(), start.start.clone(), seq, now);
+        self.state.woken.push(wakeup);
+        Ok(())
+    }
+
+    fn insert_row(
+        &mut self,
+        key: &InstanceKey,
+        execution: ExecutionId,
+        name: &str,
+        status: Status,
+        now: Timestamp,
+    ) -> rusqlite::Result<i64> {
         let app = self.app_or_new(&key.app)?;
         self.state.last_row += 1;
         let shard = i64::from(Shard::of(key).index());
@@ -106,18 +167,28 @@ impl Tx<'_> {
                 row,
                 app,
                 key.id.as_str(),
-                of_execution(start.start.execution),
-                start.start.name,
-                of_status(Status::Pending),
+                of_execution(execution),
+                name,
+                of_status(status),
                 of_time(now),
             ],
         )?;
-        let sql = "INSERT INTO detail (instance, input, parent) VALUES (?1, ?2, ?3)";
-        self.execute(sql, params![row, start.start.input.as_str(), start.parent])?;
-        let seq = self.append(row, &start.entry)?;
-        let wakeup = Wakeup::of_created(key.clone(), start.start.clone(), seq, now);
-        self.state.woken.push(wakeup);
-        Ok(())
+        Ok(row)
+    }
+
+    /// An entity that nobody has spoken to before.
+    fn insert_entity(
+        &mut self,
+        key: &InstanceKey,
+        entity: &EntityId,
+        now: Timestamp,
+    ) -> rusqlite::Result<i64> {
+        let name = entity.name();
+        let row = self.insert_row(key, Entity::EXECUTION, name, Status::Running, now)?;
+        let sql = "INSERT INTO detail (instance, input) VALUES (?1, 'null')";
+        self.execute(sql, [row])?;
+        self.execute("INSERT INTO entity (instance) VALUES (?1)", [row])?;
+        Ok(row)
     }
 
     pub(crate) fn send(
@@ -130,26 +201,37 @@ impl Tx<'_> {
             return Ok(());
         }
         Err(match self.find(key)? {
-            Some(Found { status, .. }) => Error::Ended { status },
-            None => Error::NotFound,
+            Some(Found { status, .. }) if status.is_terminal() => Error::Ended { status },
+            Some(_) | None => Error::NotFound,
         }
         .into())
     }
 
-    /// Appends to the inbox of an open instance; whether there is one.
+    /// Appends to the inbox of an open instance; whether there is one that takes the message.
     pub(super) fn put(
         &mut self,
         key: &InstanceKey,
         entry: &Entry,
         now: Timestamp,
     ) -> rusqlite::Result<bool> {
-        let Some(app) = self.app(&key.app)? else {
+        let entity = key.id.entity();
+        if entity.is_some() != (entry.taker != Taker::Orchestration) {
             return Ok(false);
+        }
+        let row = match self.app(&key.app)? {
+            Some(app) => {
+                let sql = "UPDATE instance SET updated_at = ?3 \
+                           WHERE app = ?1 AND id = ?2 AND status < 3 RETURNING row";
+                self.number(sql, params![app, key.id.as_str(), of_time(now)])?
+            }
+            None => None,
         };
-        let sql = "UPDATE instance SET updated_at = ?3 \
-                   WHERE app = ?1 AND id = ?2 AND status < 3 RETURNING row";
-        let Some(row) = self.number(sql, params![app, key.id.as_str(), of_time(now)])? else {
-            return Ok(false);
+        let row = match (row, entity) {
+            (Some(row), _) => row,
+            (None, Some(entity)) if entry.taker == Taker::NewEntity => {
+                self.insert_entity(key, &entity, now)?
+            }
+            (None, _) => return Ok(false),
         };
         self.append(row, entry)?;
         self.wake(key.clone());

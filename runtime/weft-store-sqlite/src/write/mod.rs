@@ -5,6 +5,7 @@
 
 mod instance;
 mod lease;
+mod rewind;
 mod turn;
 
 use std::collections::HashMap;

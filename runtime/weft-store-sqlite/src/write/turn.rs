@@ -3,10 +3,12 @@
 use rusqlite::params;
 use weft_id::{ExecutionId, InstanceKey};
 use weft_orchestration::{
-    After, Message, NewTask, NewTimer, Outcome, Outgoing, Status, Timestamp, Turn,
+    After, EntityRecord, Message, NewTask, NewTimer, Outcome, Outgoing, Payload, Status, Timestamp,
+    Turn,
 };
 use weft_store::{Consumed, Delivery, Error, Lease, RevisionId, Shard, TurnCommit};
 
+use super::instance::Found;
 use super::{Entry, StartRow, Tx};
 use crate::column::{json, of_execution, of_status, of_time, of_u64};
 use crate::fault::Fault;
@@ -43,11 +45,33 @@ enum Next {
         start: StartRow,
         carried: Vec<Entry>,
     },
+    Entity(EntityRow),
+}
+
+/// What an entity keeps, made ready by the caller.
+#[derive(Debug)]
+struct EntityRow {
+    is_empty: bool,
+    state: Option<Payload>,
+    /// Absent where there is nothing in it.
+    scheduler: Option<String>,
+}
+
+impl EntityRow {
+    fn new(mut record: EntityRecord) -> Self {
+        let is_empty = record.is_empty();
+        let state = record.state.take();
+        Self {
+            is_empty,
+            state,
+            scheduler: (!record.is_empty()).then(|| json(&record)),
+        }
+    }
 }
 
 /// An outgoing message with the rows that it may become.
 #[derive(Debug)]
-struct Letter {
+pub(super) struct Letter {
     outgoing: Outgoing,
     ready: Ready,
 }
@@ -59,7 +83,7 @@ enum Ready {
 }
 
 impl Letter {
-    fn new(outgoing: Outgoing) -> Self {
+    pub(super) fn new(outgoing: Outgoing) -> Self {
         let ready = match &outgoing.message {
             Message::Start(start) => Ready::Child(StartRow::new(start.clone())),
             message => Ready::Message(Entry::new(message)),
@@ -91,6 +115,7 @@ impl TurnRow {
                 let carried = carried.iter().map(Entry::new).collect();
                 (Status::Running, Next::Anew { start, carried })
             }
+            After::Entity(record) => (Status::Running, Next::Entity(EntityRow::new(record))),
         };
         Self {
             shard: Shard::of(&commit.key),
@@ -146,6 +171,12 @@ impl Tx<'_> {
                 self.execute(sql, params![row, text])?;
                 self.state.ended.push((turn.key.clone(), outcome.clone()));
             }
+            Next::Entity(entity) => {
+                for timer in &turn.timers {
+                    self.insert_timer(row, turn.shard, timer)?;
+                }
+                self.keep_entity(row, entity)?;
+            }
             Next::Anew { start, carried } => {
                 self.begin_anew(row, start, carried)?;
                 self.wake(turn.key.clone());
@@ -176,6 +207,17 @@ impl Tx<'_> {
                 turn.revision.map(|revision| revision.0),
             ],
         )
+    }
+
+    fn keep_entity(&self, row: i64, entity: &EntityRow) -> rusqlite::Result<()> {
+        let sql = "SELECT 1 FROM inbox WHERE instance = ?1 LIMIT 1";
+        if entity.is_empty && self.number(sql, [row])?.is_none() {
+            return self.remove(row);
+        }
+        let sql = "UPDATE entity SET state = ?2, scheduler = ?3 WHERE instance = ?1";
+        let state = entity.state.as_ref().map(Payload::as_str);
+        self.execute(sql, params![row, state, entity.scheduler])?;
+        Ok(())
     }
 
     fn insert_turn(&self, row: i64, turn: &TurnRow) -> rusqlite::Result<()> {
@@ -210,7 +252,12 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn insert_task(&mut self, row: i64, shard: Shard, task: &NewTask) -> rusqlite::Result<()> {
+    pub(super) fn insert_task(
+        &mut self,
+        row: i64,
+        shard: Shard,
+        task: &NewTask,
+    ) -> rusqlite::Result<()> {
         self.state.last_task += 1;
         let sql = "INSERT INTO task (shard, seq, instance, execution, id, name, input, attempt, \
                    call) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
@@ -231,7 +278,12 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn insert_timer(&self, row: i64, shard: Shard, timer: &NewTimer) -> rusqlite::Result<()> {
+    pub(super) fn insert_timer(
+        &self,
+        row: i64,
+        shard: Shard,
+        timer: &NewTimer,
+    ) -> rusqlite::Result<()> {
         let sql = "INSERT OR REPLACE INTO timer (instance, id, shard, fire_at) \
                    VALUES (?1, ?2, ?3, ?4)";
         let fire_at = of_time(timer.fire_at);
@@ -248,21 +300,40 @@ impl Tx<'_> {
         } else {
             found.map(|found| found.status)
         };
+        self.deliver_to(target, found, status, letter, turn.now)
+    }
+
+    /// Delivers to an instance that was `found`, by the status that it counts as.
+    pub(super) fn deliver_to(
+        &mut self,
+        target: InstanceKey,
+        found: Option<Found>,
+        status: Option<Status>,
+        letter: &Letter,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
         match (Delivery::of(letter.outgoing.clone(), status), &letter.ready) {
             (Delivery::Create { .. }, Ready::Child(start)) => {
                 if let Some(ended) = found {
                     self.remove(ended.row)?;
                 }
-                self.insert(&target, start, turn.now)?;
+                self.insert(&target, start, now)?;
             }
             (Delivery::Put { to, .. }, Ready::Message(entry)) => {
                 let to = InstanceKey::new(target.app, to);
-                self.put(&to, entry, turn.now)?;
+                self.put(&to, entry, now)?;
             }
             // The answer to a start that was refused.
             (Delivery::Put { to, message }, Ready::Child(_)) => {
                 let to = InstanceKey::new(target.app, to);
-                self.put(&to, &Entry::new(&message), turn.now)?;
+                self.put(&to, &Entry::new(&message), now)?;
+            }
+            (Delivery::Release { set, owner }, Ready::Child(_) | Ready::Message(_)) => {
+                let unlock = Entry::new(&Message::Unlock(owner));
+                for entity in set {
+                    let to = InstanceKey::new(target.app.clone(), entity.instance());
+                    self.put(&to, &unlock, now)?;
+                }
             }
             (Delivery::Create { .. }, Ready::Message(_)) => {
                 unreachable!("only a start creates an instance")
@@ -279,8 +350,8 @@ impl Tx<'_> {
                    WHERE row = ?1";
         let execution = of_execution(start.start.execution);
         self.execute(sql, params![row, execution, start.start.name])?;
-        let sql = "UPDATE detail SET input = ?2, parent = ?3 WHERE instance = ?1";
-        self.execute(sql, params![row, start.start.input.as_str(), start.parent])?;
+        let sql = "UPDATE detail SET input = ?2 WHERE instance = ?1";
+        self.execute(sql, params![row, start.start.input.as_str()])?;
         self.prepend(row, std::iter::once(&start.entry).chain(carried))?;
         Ok(())
     }

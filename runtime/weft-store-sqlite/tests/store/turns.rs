@@ -17,13 +17,7 @@ pub(crate) fn key(id: &str) -> InstanceKey {
 }
 
 pub(crate) fn start() -> Start {
-    Start {
-        execution: EXECUTION,
-        name: "flow".to_owned(),
-        input: Payload::null(),
-        parent: None,
-        trace_parent: None,
-    }
+    Start::new(EXECUTION, "flow", Payload::null())
 }
 
 pub(crate) async fn leases(store: &SqliteStore) -> Vec<Lease> {
@@ -35,7 +29,7 @@ pub(crate) async fn create(store: &SqliteStore, key: &InstanceKey) -> Result<(),
     let new = NewInstance {
         key: key.clone(),
         start: start(),
-        reuse: IdReuse::Never,
+        reuse: IdReuse::never(),
         now: Timestamp::from_millis(0),
     };
     store.create(new).await

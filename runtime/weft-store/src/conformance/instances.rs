@@ -41,7 +41,7 @@ pub async fn an_id_in_use_is_refused(store: &(impl Store + ?Sized)) {
     let key = key("a");
     worker.create(&key, 1).await;
     let before = worker.everything(&key).await;
-    for reuse in [IdReuse::Never, IdReuse::Ended] {
+    for reuse in [IdReuse::never(), IdReuse::ended()] {
         let new = NewInstance {
             reuse,
             ..new_instance(&key, 2, at(9))
@@ -71,7 +71,7 @@ pub async fn an_ended_instance_makes_way_with_all_that_belongs_to_it(
     worker.created_and_begun(&key, 1, end).await;
     assert_eq!(worker.tasks(&key).await.len(), 1);
     let new = NewInstance {
-        reuse: IdReuse::Ended,
+        reuse: IdReuse::ended(),
         ..new_instance(&key, 2, at(9))
     };
     store.create(new).await.unwrap();

@@ -7,21 +7,27 @@
 
 mod apps;
 mod ends;
+mod entities;
 mod instances;
 mod keys;
 mod kv;
 mod leases;
 mod listing;
+mod rewind;
+mod starts;
 mod tasks;
 mod turns;
 
 pub use apps::*;
 pub use ends::*;
+pub use entities::*;
 pub use instances::*;
 pub use keys::*;
 pub use kv::*;
 pub use leases::*;
 pub use listing::*;
+pub use rewind::*;
+pub use starts::*;
 pub use tasks::*;
 pub use turns::*;
 
@@ -68,6 +74,17 @@ macro_rules! conformance_tests {
             an_ended_instance_loses_inbox_and_timers_but_no_tasks
             an_instance_may_not_restart_itself
             an_end_is_told_to_those_who_wait
+            an_operation_creates_its_entity
+            an_entity_keeps_its_record_and_is_removed_when_nothing_is_left
+            an_entity_takes_operations_only_and_an_orchestration_none
+            a_lock_granted_to_nobody_is_released
+            entities_are_listed_by_id_and_no_orchestrations
+            a_failed_instance_is_rewound_with_its_failed_child
+            an_answer_that_came_too_late_is_given_again
+            only_failed_instances_are_rewound
+            a_start_keeps_tags_version_and_time
+            an_instance_is_found_by_tags_and_by_its_last_change
+            the_statuses_that_may_be_replaced_are_replaced
             tasks_are_created_and_consumed
             tasks_are_read_in_pages
             timers_are_created_canceled_and_consumed
@@ -125,11 +142,8 @@ fn text(text: &str) -> Payload {
 
 fn start(number: u128) -> Start {
     Start {
-        execution: execution(number),
-        name: "flow".to_owned(),
-        input: text("input"),
-        parent: None,
         trace_parent: Some("00-0123-45-01".to_owned()),
+        ..Start::new(execution(number), "flow", text("input"))
     }
 }
 
@@ -195,7 +209,7 @@ fn new_instance(key: &InstanceKey, number: u128, now: Timestamp) -> NewInstance 
     NewInstance {
         key: key.clone(),
         start: start(number),
-        reuse: IdReuse::Never,
+        reuse: IdReuse::never(),
         now,
     }
 }

@@ -3,13 +3,13 @@
 use std::cmp::Reverse;
 
 use async_trait::async_trait;
-use weft_id::{AppId, InstanceId, InstanceKey};
+use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
 use weft_orchestration::{Message, Timestamp};
 
 use super::{MemoryStore, Record, State};
 use crate::{
-    Cursor, Ending, Error, Filter, IdReuse, Instance, Instances, NewInstance, Page, PageRequest,
-    Purged, Recorded,
+    Cursor, Ending, Error, Filter, Instance, Instances, NewInstance, Page, PageRequest, Purged,
+    Recorded,
 };
 
 #[async_trait]
@@ -18,12 +18,10 @@ impl Instances for MemoryStore {
         self.write(|state| {
             if let Some(record) = state.instances.get(&new.key) {
                 let status = record.instance.status;
-                match new.reuse {
-                    IdReuse::Ended if status.is_terminal() => state.remove(&new.key),
-                    IdReuse::Ended | IdReuse::Never => {
-                        return Err(Error::AlreadyExists { status });
-                    }
+                if !new.reuse.allows(status) {
+                    return Err(Error::AlreadyExists { status });
                 }
+                state.remove(&new.key);
             }
             state.insert(&new.key, new.start, new.now);
             Ok(())
@@ -32,13 +30,15 @@ impl Instances for MemoryStore {
 
     async fn send(&self, key: &InstanceKey, message: Message, now: Timestamp) -> Result<(), Error> {
         self.write(|state| {
-            let record = state.instances.get(key).ok_or(Error::NotFound)?;
-            let status = record.instance.status;
-            if status.is_terminal() {
+            let status = state.instances.get(key).map(|r| r.instance.status);
+            if let Some(status) = status.filter(|status| status.is_terminal()) {
                 return Err(Error::Ended { status });
             }
-            state.put(key, message, now);
-            Ok(())
+            if state.put(key, message, now) {
+                Ok(())
+            } else {
+                Err(Error::NotFound)
+            }
         })
     }
 
@@ -71,6 +71,16 @@ impl Instances for MemoryStore {
             recorded.turns += 1;
         }
         Ok(recorded)
+    }
+
+    async fn rewind(
+        &self,
+        key: &InstanceKey,
+        execution: ExecutionId,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.write(|state| state.rewind(key, execution, &reason, now))
     }
 
     async fn instances(
@@ -131,6 +141,7 @@ impl Instances for MemoryStore {
 impl State {
     fn matching(&self, app: &AppId, filter: &Filter) -> impl Iterator<Item = &Record> {
         self.of_app(app)
+            .filter(|record| !record.instance.key.id.is_entity())
             .filter(|record| filter.matches(&record.instance))
     }
 

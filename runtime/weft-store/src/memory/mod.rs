@@ -4,9 +4,11 @@
 //! source of randomness, and everything is kept in order: the same calls give the same answers.
 
 mod apps;
+mod entities;
 mod instances;
 mod keys;
 mod kv;
+mod rewind;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,11 +16,14 @@ use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::broadcast;
 use weft_id::{AppId, ExecutionId, InstanceKey, Tenant};
-use weft_orchestration::{Event, Message, NewTask, Outcome, Start, Status, Timestamp};
+use weft_orchestration::{
+    Entity, EntityRecord, Event, Message, NewTask, NewTimer, Outcome, Payload, Start, Status,
+    Timestamp,
+};
 
 use crate::{
-    Digest, Endings, Instance, KeyId, KeyRecord, MessageSeq, NodeId, Revision, Shard, TaskSeq,
-    Wakeup,
+    Digest, Endings, Instance, KeyId, KeyRecord, MessageSeq, NodeId, Revision, START_TIMER, Shard,
+    TaskSeq, Wakeup,
 };
 
 /// More than a receiver leaves unread unless it is stuck; one that lags reads `ready` again.
@@ -106,6 +111,7 @@ struct Record {
     inbox: BTreeMap<MessageSeq, Message>,
     tasks: BTreeMap<(ExecutionId, u32), TaskSeq>,
     timers: BTreeMap<u32, Timestamp>,
+    entity: EntityRecord,
 }
 
 impl Record {
@@ -116,7 +122,16 @@ impl Record {
             inbox: BTreeMap::new(),
             tasks: BTreeMap::new(),
             timers: BTreeMap::new(),
+            entity: EntityRecord::default(),
         }
+    }
+
+    /// An entity that nobody has spoken to before.
+    fn of_entity(key: InstanceKey, name: &str, now: Timestamp) -> Self {
+        let start = Start::new(Entity::EXECUTION, name, Payload::null());
+        let mut record = Self::new(key, start, now);
+        record.instance.status = Status::Running;
+        record
     }
 
     fn is_ready(&self) -> bool {
@@ -153,6 +168,18 @@ impl State {
     fn insert(&mut self, key: &InstanceKey, start: Start, now: Timestamp) {
         let record = Record::new(key.clone(), start.clone(), now);
         self.instances.insert(key.clone(), record);
+        if let Some(fire_at) = start.scheduled_at {
+            let execution = start.execution;
+            let id = START_TIMER;
+            self.add_timer(
+                key,
+                &NewTimer {
+                    execution,
+                    id,
+                    fire_at,
+                },
+            );
+        }
         if let Some(seq) = self.append(key, Message::Start(start.clone()), now) {
             let wakeup = Wakeup::of_created(key.clone(), start, seq, now);
             self.woken.push(wakeup);
@@ -160,11 +187,13 @@ impl State {
     }
 
     /// Puts a message into the inbox of an open instance and wakes its worker; what has nobody to
-    /// take it is dropped.
-    fn put(&mut self, key: &InstanceKey, message: Message, now: Timestamp) {
-        if self.append(key, message, now).is_some() {
+    /// take it is dropped. Whether there was somebody.
+    fn put(&mut self, key: &InstanceKey, message: Message, now: Timestamp) -> bool {
+        let taken = self.append(key, message, now).is_some();
+        if taken {
             self.woken.push(Wakeup::of(key.clone()));
         }
+        taken
     }
 
     fn append(
@@ -175,6 +204,15 @@ impl State {
     ) -> Option<MessageSeq> {
         self.messages_back += 1;
         let seq = MessageSeq(self.messages_back);
+        let entity = key.id.entity();
+        // Beside its operations an entity takes what its own timers bring.
+        if message.is_for_entity() != entity.is_some() {
+            return None;
+        }
+        if let (Some(entity), Message::Operation(_) | Message::Lock(_)) = (entity, &message) {
+            let new = || Record::of_entity(key.clone(), entity.name(), now);
+            self.instances.entry(key.clone()).or_insert_with(new);
+        }
         let record = self.open(key)?;
         record.inbox.insert(seq, message);
         record.instance.updated_at = now;

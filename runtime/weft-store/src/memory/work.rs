@@ -5,7 +5,9 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 use weft_id::{AppId, ExecutionId, InstanceKey};
-use weft_orchestration::{After, Failure, Message, Outcome, Outgoing, Payload, Start, Status};
+use weft_orchestration::{
+    After, EntityRecord, Failure, Message, Outcome, Outgoing, Payload, Start, Status,
+};
 use weft_orchestration::{NewTask, NewTimer, Timestamp};
 
 use super::{Hold, MemoryStore, State, Task, due};
@@ -98,6 +100,7 @@ impl Work for MemoryStore {
         Ok(state.open(key).map(|record| Loaded {
             instance: record.instance.clone(),
             history: record.history.concat(),
+            entity: record.entity.clone(),
             inbox: record
                 .inbox
                 .iter()
@@ -238,7 +241,9 @@ impl State {
         if let Some(custom_status) = turn.custom_status {
             instance.custom_status = Some(custom_status);
         }
-        record.history.push(turn.events);
+        if !key.id.is_entity() {
+            record.history.push(turn.events);
+        }
 
         self.consume(&key, execution, &consumed);
         for id in turn.canceled_timers {
@@ -258,6 +263,7 @@ impl State {
             After::Suspended => self.set_status(&key, Status::Suspended),
             After::Ended(outcome) => self.end(&key, outcome),
             After::ContinuedAsNew { start, carried } => self.begin_anew(&key, start, carried),
+            After::Entity(entity) => self.keep_entity(&key, entity),
         }
         self.refresh(&key);
         Ok(())
@@ -278,7 +284,12 @@ impl State {
     }
 
     /// Whether the task was there.
-    fn remove_task(&mut self, key: &InstanceKey, execution: ExecutionId, task: u32) -> bool {
+    pub(super) fn remove_task(
+        &mut self,
+        key: &InstanceKey,
+        execution: ExecutionId,
+        task: u32,
+    ) -> bool {
         let record = self.instances.get_mut(key);
         let seq = record.and_then(|record| record.tasks.remove(&(execution, task)));
         seq.is_some_and(|seq| self.tasks.remove(&(Shard::of(key), seq)).is_some())
@@ -291,7 +302,7 @@ impl State {
         }
     }
 
-    fn add_task(&mut self, key: &InstanceKey, task: NewTask) {
+    pub(super) fn add_task(&mut self, key: &InstanceKey, task: NewTask) {
         self.tasks_last += 1;
         let seq = TaskSeq(self.tasks_last);
         if let Some(record) = self.instances.get_mut(key) {
@@ -302,14 +313,24 @@ impl State {
         }
     }
 
-    fn add_timer(&mut self, key: &InstanceKey, timer: &NewTimer) {
+    pub(super) fn add_timer(&mut self, key: &InstanceKey, timer: &NewTimer) {
         if let Some(record) = self.instances.get_mut(key) {
             record.timers.insert(timer.id, timer.fire_at);
             self.timers.insert(due(key, timer.id, timer.fire_at));
         }
     }
 
-    fn deliver(&mut self, app: &AppId, outgoing: Outgoing, now: Timestamp) {
+    fn keep_entity(&mut self, key: &InstanceKey, entity: EntityRecord) {
+        if let Some(record) = self.instances.get_mut(key) {
+            if entity.is_empty() && record.inbox.is_empty() {
+                self.remove(key);
+            } else {
+                record.entity = entity;
+            }
+        }
+    }
+
+    pub(super) fn deliver(&mut self, app: &AppId, outgoing: Outgoing, now: Timestamp) {
         let target = InstanceKey::new(app.clone(), outgoing.to.clone());
         let status = self.instances.get(&target).map(|r| r.instance.status);
         match Delivery::of(outgoing, status) {
@@ -319,6 +340,12 @@ impl State {
             }
             Delivery::Put { to, message } => {
                 self.put(&InstanceKey::new(app.clone(), to), message, now);
+            }
+            Delivery::Release { set, owner } => {
+                for entity in set {
+                    let to = InstanceKey::new(app.clone(), entity.instance());
+                    self.put(&to, Message::Unlock(owner.clone()), now);
+                }
             }
             Delivery::Drop => {}
         }

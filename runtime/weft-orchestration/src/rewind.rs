@@ -1,0 +1,302 @@
+//! Takes a failed execution back to before its failure.
+//!
+//! What was done stays done. From the history go the completion and the failures that the code did
+//! not answer with a decision of its own; whatever then waits without an answer is asked for again.
+//! Where the code answered every failure, the execution is taken back to before the last one, and
+//! decides anew from there.
+//!
+//! The rebuilt history has another execution id, so that nothing which is still under way for the
+//! old one is taken for the new one's; answers of children, which know the old id, are taken by
+//! way of [`EventKind::ExecutionRewound`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use weft_id::{ExecutionId, InstanceId};
+
+use crate::{
+    Caller, Event, EventKind, Message, NewTask, NewTimer, Operation, Outgoing, Parent, Start,
+    Status,
+};
+
+/// What to write in place of a failed execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewound {
+    pub execution: ExecutionId,
+    /// The events of each turn.
+    pub history: Vec<Vec<Event>>,
+    /// Calls of activities that have no result, to be made again.
+    pub tasks: Vec<NewTask>,
+    pub timers: Vec<NewTimer>,
+    /// Operations of entities that have not answered, whose answers may have come while nobody took
+    /// them.
+    pub operations: Vec<Outgoing>,
+    /// Children that have not answered.
+    pub children: Vec<OpenChild>,
+    /// For the inbox, in order; the first one starts the new turn.
+    pub messages: Vec<Message>,
+}
+
+/// A child whose answer the rewound parent waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenChild {
+    pub instance: InstanceId,
+    /// The number of the parent's decision.
+    pub task: u32,
+    /// What starts the child where it is gone.
+    pub start: Start,
+}
+
+impl OpenChild {
+    /// What is to be done about it, by how the child stands; `None` where there is no such child.
+    #[must_use]
+    pub fn remedy(&self, status: Option<Status>) -> Remedy {
+        match status {
+            Some(Status::Pending | Status::Running | Status::Suspended) => Remedy::Wait,
+            Some(Status::Completed) => Remedy::Answer,
+            Some(Status::Failed) => Remedy::Rewind,
+            Some(Status::Terminated) | None => Remedy::Start,
+        }
+    }
+}
+
+/// How a rewound parent gets the answer of a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// It will come.
+    Wait,
+    /// It has come while the parent could not take it, and is given again.
+    Answer,
+    /// The child is rewound as well.
+    Rewind,
+    /// The child is started again.
+    Start,
+}
+
+/// Why an execution cannot be rewound.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RewindError {
+    #[error("it failed in a critical section, whose locks are released: restart it instead")]
+    CriticalSection,
+    #[error("it has no history")]
+    Empty,
+}
+
+/// Rebuilds the history of a failed execution of `instance` under the id `execution`.
+///
+/// # Errors
+/// [`RewindError`]; the execution stays as it is.
+pub fn rewind(
+    instance: &InstanceId,
+    history: Vec<Event>,
+    execution: ExecutionId,
+    reason: String,
+) -> Result<Rewound, RewindError> {
+    let mut turns = into_turns(history);
+    let former = rename(&mut turns, execution).ok_or(RewindError::Empty)?;
+    remove_completion(&mut turns);
+    let mut messages = vec![Message::Rewind { reason, former }];
+    if !remove_unanswered_failures(&mut turns) {
+        messages.extend(take_back(&mut turns, execution));
+    }
+    if has_locks(&turns) {
+        return Err(RewindError::CriticalSection);
+    }
+    Ok(ask_again(instance, execution, turns, messages))
+}
+
+fn into_turns(history: Vec<Event>) -> Vec<Vec<Event>> {
+    let mut turns: Vec<Vec<Event>> = Vec::new();
+    for event in history {
+        if matches!(event.kind, EventKind::OrchestratorStarted) || turns.is_empty() {
+            turns.push(Vec::new());
+        }
+        turns.last_mut().expect("one was pushed").push(event);
+    }
+    turns
+}
+
+/// Gives the start the new id and returns the old one.
+fn rename(turns: &mut [Vec<Event>], execution: ExecutionId) -> Option<ExecutionId> {
+    turns
+        .iter_mut()
+        .flatten()
+        .find_map(|event| match &mut event.kind {
+            EventKind::ExecutionStarted(start) => {
+                let former = std::mem::replace(&mut start.execution, execution);
+                start.seed.get_or_insert(former);
+                Some(former)
+            }
+            _ => None,
+        })
+}
+
+fn remove_completion(turns: &mut [Vec<Event>]) {
+    if let Some(last) = turns.last_mut() {
+        last.retain(|event| !matches!(event.kind, EventKind::ExecutionCompleted { .. }));
+    }
+}
+
+/// The number of the decision that a failure answers.
+fn failed(event: &EventKind) -> Option<u32> {
+    match event {
+        EventKind::TaskFailed { task, .. } | EventKind::SubOrchestrationFailed { task, .. } => {
+            Some(*task)
+        }
+        _ => None,
+    }
+}
+
+fn has_failure(turn: &[Event]) -> bool {
+    turn.iter().any(|event| failed(&event.kind).is_some())
+}
+
+/// Removes the failures of the turns in which the code decided nothing; whether there were any.
+fn remove_unanswered_failures(turns: &mut [Vec<Event>]) -> bool {
+    let mut removed = false;
+    for turn in turns {
+        if turn.iter().any(|event| event.kind.is_decision()) {
+            continue;
+        }
+        let before = turn.len();
+        turn.retain(|event| failed(&event.kind).is_none());
+        removed |= turn.len() < before;
+    }
+    removed
+}
+
+/// Cuts the history off before the last turn with a failure and returns what was received since,
+/// without the failures. With no failure at all it is the code that failed: it stays as it is, and
+/// runs again to its end.
+fn take_back(turns: &mut Vec<Vec<Event>>, execution: ExecutionId) -> Vec<Message> {
+    let Some(at) = turns.iter().rposition(|turn| has_failure(turn)) else {
+        return Vec::new();
+    };
+    let cut = turns.split_off(at);
+    let received = cut.into_iter().flatten();
+    let received = received.filter(|event| failed(&event.kind).is_none());
+    received
+        .filter_map(|event| Message::of_event(event.kind, execution))
+        .collect()
+}
+
+fn has_locks(turns: &[Vec<Event>]) -> bool {
+    let mut open = BTreeMap::new();
+    for event in turns.iter().flatten() {
+        match &event.kind {
+            EventKind::EntityLockRequested { id, set } => {
+                open.insert(*id, set.len());
+            }
+            EventKind::EntityUnlockSent { lock, .. } => {
+                if let Some(left) = open.get_mut(lock) {
+                    *left -= 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    open.values().any(|left| *left > 0)
+}
+
+/// Asks again for all that the rebuilt history has no answer to.
+fn ask_again(
+    instance: &InstanceId,
+    execution: ExecutionId,
+    turns: Vec<Vec<Event>>,
+    messages: Vec<Message>,
+) -> Rewound {
+    let answered: BTreeSet<u32> = turns
+        .iter()
+        .flatten()
+        .filter_map(|event| crate::replay::answered(&event.kind))
+        .collect();
+    let mut rewound = Rewound {
+        execution,
+        history: Vec::new(),
+        tasks: Vec::new(),
+        timers: Vec::new(),
+        operations: Vec::new(),
+        children: Vec::new(),
+        messages,
+    };
+    let trace_parent = turns.iter().flatten().find_map(|event| match &event.kind {
+        EventKind::ExecutionStarted(start) => start.trace_parent.clone(),
+        _ => None,
+    });
+    for event in turns.iter().flatten() {
+        match event.kind.clone() {
+            EventKind::TaskScheduled {
+                id,
+                name,
+                input,
+                attempt,
+                call,
+            } if !answered.contains(&id) => rewound.tasks.push(NewTask {
+                execution,
+                id,
+                name,
+                input,
+                attempt,
+                call,
+            }),
+            EventKind::TimerCreated { id, fire_at } if !answered.contains(&id) => {
+                rewound.timers.push(NewTimer {
+                    execution,
+                    id,
+                    fire_at,
+                });
+            }
+            EventKind::SubOrchestrationCreated {
+                id,
+                name,
+                instance: child,
+                input,
+            } if !answered.contains(&id) => {
+                let parent = Parent {
+                    instance: instance.clone(),
+                    execution,
+                    task: id,
+                };
+                rewound.children.push(OpenChild {
+                    start: Start {
+                        parent: Some(parent),
+                        trace_parent: trace_parent.clone(),
+                        ..Start::new(child_execution(execution, id), name, input)
+                    },
+                    instance: child,
+                    task: id,
+                });
+            }
+            EventKind::EntityOperationCalled {
+                id,
+                target,
+                operation,
+                input,
+            } if !answered.contains(&id) => rewound.operations.push(Outgoing {
+                to: target.instance(),
+                message: Message::Operation(Operation {
+                    name: operation,
+                    input,
+                    caller: Some(Caller {
+                        instance: instance.clone(),
+                        execution,
+                    }),
+                    reply: Some(id),
+                    at: None,
+                    trace_parent: trace_parent.clone(),
+                }),
+            }),
+            _ => {}
+        }
+    }
+    rewound.history = turns;
+    rewound
+}
+
+fn child_execution(parent: ExecutionId, task: u32) -> ExecutionId {
+    let namespace = uuid::Uuid::from_u128(parent.as_u128());
+    let name = format!("child {task} after a rewind");
+    ExecutionId::from_u128(uuid::Uuid::new_v5(&namespace, name.as_bytes()).as_u128())
+}
+
+#[cfg(test)]
+mod tests;
