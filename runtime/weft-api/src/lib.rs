@@ -16,6 +16,7 @@ mod body;
 mod config;
 mod deploy;
 mod durable;
+mod entity;
 mod host;
 pub mod logs;
 mod model;

@@ -277,6 +277,7 @@ impl From<weft_store::Error> for Problem {
             Error::StillOpen { status } => {
                 Self::new(Kind::InstanceOpen, detail).with("runtime_status", status.as_str())
             }
+            Error::NotRewindable(_) => Self::new(Kind::Conflict, detail),
             Error::Conflict => Self::new(Kind::Conflict, detail),
             Error::TooLarge(_) => Self::new(Kind::TooLarge, detail),
             Error::Full => Self::new(Kind::StorageFull, detail),

@@ -1,8 +1,10 @@
 //! Starting an orchestration, for both APIs.
 
+use std::collections::BTreeMap;
+
 use http::HeaderMap;
 use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
-use weft_orchestration::{Payload, Start};
+use weft_orchestration::{Payload, Start, Timestamp};
 use weft_store::{IdReuse, NewInstance};
 
 use crate::{Api, Problem};
@@ -14,6 +16,39 @@ pub(crate) struct Order {
     pub(crate) id: InstanceId,
     pub(crate) input: Payload,
     pub(crate) trace_parent: Option<String>,
+    pub(crate) options: StartOptions,
+}
+
+/// What a start may say beside what is started.
+#[derive(Default)]
+pub(crate) struct StartOptions {
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) version: Option<String>,
+    pub(crate) scheduled_at: Option<Timestamp>,
+    /// Which instances of the id make way; ended ones where absent.
+    pub(crate) reuse: Option<IdReuse>,
+}
+
+const TAGS_MAX: usize = 64;
+const TAG_BYTES_MAX: usize = 1 << 10;
+
+impl StartOptions {
+    fn check(&self) -> Result<(), Problem> {
+        if self.tags.len() > TAGS_MAX {
+            let detail = format!("an instance has at most {TAGS_MAX} tags");
+            return Err(Problem::invalid(detail));
+        }
+        let texts = self.tags.iter().flat_map(|(tag, value)| [tag, value]);
+        if texts
+            .chain(&self.version)
+            .any(|text| text.len() > TAG_BYTES_MAX)
+        {
+            let detail =
+                format!("a tag, its value and a version have at most {TAG_BYTES_MAX} bytes");
+            return Err(Problem::invalid(detail));
+        }
+        Ok(())
+    }
 }
 
 /// Whether the app has such an orchestrator.
@@ -25,6 +60,10 @@ pub(crate) async fn is_orchestrator(api: &Api, app: &AppId, name: &str) -> Resul
     found.ok_or_else(|| Problem::not_found(format!("app {}", app.app)))
 }
 
+pub(crate) fn random_execution() -> ExecutionId {
+    ExecutionId::from_u128(rand::random())
+}
+
 /// An id for an instance whose caller names none.
 pub(crate) fn random_id() -> InstanceId {
     let random = format!("{:032x}", rand::random::<u128>());
@@ -32,23 +71,28 @@ pub(crate) fn random_id() -> InstanceId {
 }
 
 /// Creates the instance; when this returns, the start is durable. An ended instance of the same
-/// id makes way.
+/// id makes way, unless the order says otherwise.
 ///
 /// # Errors
 /// 409 when an open instance has the id, and the store's.
 pub(crate) async fn start(api: &Api, order: Order) -> Result<InstanceKey, Problem> {
+    if order.id.is_entity() {
+        let detail = "an id with a leading @ is an entity's: give the instance another one";
+        return Err(Problem::invalid(detail));
+    }
+    order.options.check()?;
     let key = InstanceKey::new(order.app, order.id);
     let start = Start {
-        execution: ExecutionId::from_u128(rand::random()),
-        name: order.orchestrator,
-        input: order.input,
-        parent: None,
         trace_parent: order.trace_parent,
+        tags: order.options.tags,
+        version: order.options.version,
+        scheduled_at: order.options.scheduled_at,
+        ..Start::new(random_execution(), order.orchestrator, order.input)
     };
     let new = NewInstance {
         key: key.clone(),
         start,
-        reuse: IdReuse::Ended,
+        reuse: order.options.reuse.unwrap_or_else(IdReuse::ended),
         now: api.host.now(),
     };
     api.store.create(new).await?;

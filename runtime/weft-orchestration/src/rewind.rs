@@ -1,9 +1,10 @@
 //! Takes a failed execution back to before its failure.
 //!
-//! What was done stays done. From the history go the completion and the failures that the code did
-//! not answer with a decision of its own; whatever then waits without an answer is asked for again.
-//! Where the code answered every failure, the execution is taken back to before the last one, and
-//! decides anew from there.
+//! What was done stays done. From the history go the completion and the failures that have led to
+//! it; whatever then waits without an answer is asked for again. A failure counts as one of them
+//! where the code decided nothing after it, or where it is the very failure of the execution and the
+//! code answered it with no decision. Where there is none, since the code answered every failure,
+//! the execution is taken back to before the last one, and decides anew from there.
 //!
 //! The rebuilt history has another execution id, so that nothing which is still under way for the
 //! old one is taken for the new one's; answers of children, which know the old id, are taken by
@@ -14,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use weft_id::{ExecutionId, InstanceId};
 
 use crate::{
-    Caller, Event, EventKind, Message, NewTask, NewTimer, Operation, Outgoing, Parent, Start,
-    Status,
+    Caller, Event, EventKind, Failure, Message, NewTask, NewTimer, Operation, Outcome, Outgoing,
+    Parent, Start, Status,
 };
 
 /// What to write in place of a failed execution.
@@ -93,9 +94,9 @@ pub fn rewind(
 ) -> Result<Rewound, RewindError> {
     let mut turns = into_turns(history);
     let former = rename(&mut turns, execution).ok_or(RewindError::Empty)?;
-    remove_completion(&mut turns);
+    let cause = remove_completion(&mut turns);
     let mut messages = vec![Message::Rewind { reason, former }];
-    if !remove_unanswered_failures(&mut turns) {
+    if !remove_fatal_failures(&mut turns, cause.as_ref()) {
         messages.extend(take_back(&mut turns, execution));
     }
     if has_locks(&turns) {
@@ -130,18 +131,24 @@ fn rename(turns: &mut [Vec<Event>], execution: ExecutionId) -> Option<ExecutionI
         })
 }
 
-fn remove_completion(turns: &mut [Vec<Event>]) {
-    if let Some(last) = turns.last_mut() {
-        last.retain(|event| !matches!(event.kind, EventKind::ExecutionCompleted { .. }));
+/// Returns what the execution has failed with.
+fn remove_completion(turns: &mut [Vec<Event>]) -> Option<Failure> {
+    let last = turns.last_mut()?;
+    let ends = |event: &Event| matches!(event.kind, EventKind::ExecutionCompleted { .. });
+    let end = last.remove(last.iter().position(ends)?);
+    match end.kind {
+        EventKind::ExecutionCompleted {
+            outcome: Outcome::Failed(failure),
+        } => Some(failure),
+        _ => None,
     }
 }
 
-/// The number of the decision that a failure answers.
-fn failed(event: &EventKind) -> Option<u32> {
+/// The failure that an event brings.
+fn failed(event: &EventKind) -> Option<&Failure> {
     match event {
-        EventKind::TaskFailed { task, .. } | EventKind::SubOrchestrationFailed { task, .. } => {
-            Some(*task)
-        }
+        EventKind::TaskFailed { failure, .. }
+        | EventKind::SubOrchestrationFailed { failure, .. } => Some(failure),
         _ => None,
     }
 }
@@ -150,15 +157,19 @@ fn has_failure(turn: &[Event]) -> bool {
     turn.iter().any(|event| failed(&event.kind).is_some())
 }
 
-/// Removes the failures of the turns in which the code decided nothing; whether there were any.
-fn remove_unanswered_failures(turns: &mut [Vec<Event>]) -> bool {
+/// Removes the failures that have led to the end; whether there were any.
+fn remove_fatal_failures(turns: &mut [Vec<Event>], cause: Option<&Failure>) -> bool {
+    let decides = |turn: &[Event]| turn.iter().any(|event| event.kind.is_decision());
+    let last_decision = turns.iter().rposition(|turn| decides(turn));
     let mut removed = false;
-    for turn in turns {
-        if turn.iter().any(|event| event.kind.is_decision()) {
+    for (number, turn) in turns.iter_mut().enumerate() {
+        if decides(turn) {
             continue;
         }
+        let is_last = last_decision.is_none_or(|last| number > last);
+        let fatal = |failure: &Failure| is_last || cause == Some(failure);
         let before = turn.len();
-        turn.retain(|event| failed(&event.kind).is_none());
+        turn.retain(|event| !failed(&event.kind).is_some_and(fatal));
         removed |= turn.len() < before;
     }
     removed

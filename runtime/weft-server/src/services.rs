@@ -57,20 +57,18 @@ impl Client for InstanceClient {
                 "the app has no orchestrator {name}"
             )));
         }
+        if instance.as_ref().is_some_and(InstanceId::is_entity) {
+            let why = "an id with a leading @ is an entity's: give the instance another one";
+            return Err(ClientError::Invalid(why.to_owned()));
+        }
         let id = instance.unwrap_or_else(|| {
             let random = format!("{:032x}", rand::random::<u128>());
             random.parse().expect("hexadecimal digits make an id")
         });
         let new = NewInstance {
             key: InstanceKey::new(app.clone(), id.clone()),
-            start: Start {
-                execution: ExecutionId::from_u128(rand::random()),
-                name: name.to_owned(),
-                input,
-                parent: None,
-                trace_parent: None,
-            },
-            reuse: IdReuse::Ended,
+            start: Start::new(ExecutionId::from_u128(rand::random()), name, input),
+            reuse: IdReuse::ended(),
             now: self.clock.now(),
         };
         self.store.create(new).await.map_err(refused)?;
@@ -154,6 +152,7 @@ fn refused(error: Error) -> ClientError {
         Error::Ended { .. } => ClientError::Ended,
         Error::TooLarge(why) => ClientError::Invalid(why),
         Error::StillOpen { .. }
+        | Error::NotRewindable(_)
         | Error::LeaseLost
         | Error::Conflict
         | Error::Full

@@ -64,7 +64,8 @@ pub trait Work: Send + Sync {
     /// Commits one turn in one transaction, durably: checks the lease and the turn's number,
     /// appends the events, removes what was consumed, creates tasks and timers, delivers messages
     /// to other instances of the app (see [`weft_orchestration::Outgoing`]), sets status, outcome
-    /// and revision. An ended instance loses inbox and timers; its tasks still run. A continued
+    /// and revision. An ended instance loses timers and, unless it has failed, its inbox; its tasks
+    /// still run. A continued
     /// one loses history and timers, and gets the start and the carried messages in front of its
     /// inbox. An entity of which nothing is left is removed, unless its inbox holds more.
     ///

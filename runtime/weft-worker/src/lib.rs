@@ -13,6 +13,7 @@
 
 mod clock;
 mod config;
+mod entity;
 mod fair;
 mod node;
 mod runner;
@@ -23,5 +24,7 @@ mod turn;
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
 pub use node::{Stopped, Worker};
-pub use runner::{ActivityCall, Execution, Open, OpenError, Opened, Runner, TurnError};
+pub use runner::{
+    ActivityCall, EntityBatch, Execution, Open, OpenError, Opened, Runner, TurnError,
+};
 pub use stats::Stats;

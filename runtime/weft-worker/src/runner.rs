@@ -1,9 +1,9 @@
-//! The seam to whatever runs orchestrators and activities: components on a node, programs in the
+//! The seam to whatever runs orchestrators, activities and entities: components on a node, programs in the
 //! simulation.
 
 use async_trait::async_trait;
 use weft_id::{ExecutionId, InstanceKey};
-use weft_orchestration::{Failure, Message, Payload, Replay, Timestamp, Turn};
+use weft_orchestration::{Batch, BatchDone, Failure, Message, Payload, Replay, Timestamp, Turn};
 use weft_store::RevisionId;
 
 /// Runs the code of functions.
@@ -17,6 +17,13 @@ pub trait Runner: Send + Sync {
 
     /// Runs an activity once. A failure is the activity's result like a success.
     async fn activity(&self, call: ActivityCall) -> Result<Payload, Failure>;
+
+    /// Runs operations of an entity, one after another on the state that the one before has left.
+    /// What an operation does wrong is its result; one that nobody serves fails like an activity.
+    ///
+    /// # Errors
+    /// Nothing of the batch counts; it is tried again after a pause.
+    async fn operate(&self, batch: EntityBatch) -> Result<BatchDone, TurnError>;
 }
 
 /// One orchestration in memory, between or in turns. Dropping it at any time is safe.
@@ -67,6 +74,14 @@ pub enum OpenError {
     /// As [`TurnError`].
     #[error("{0}")]
     Transient(TurnError),
+}
+
+/// Operations to run on an entity.
+#[derive(Debug, Clone)]
+pub struct EntityBatch {
+    /// The entity among the instances.
+    pub key: InstanceKey,
+    pub batch: Batch,
 }
 
 /// One attempt at an activity.

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use weft_id::{ExecutionId, InstanceKey};
 use weft_orchestration::{
-    After, Event, Failure, Message, NewTask, NewTimer, Payload, Replay, Turn, split_at_suspension,
+    After, Event, Failure, Message, NewTask, NewTimer, Payload, Replay, Timestamp, Turn,
+    split_at_suspension,
 };
 use weft_store::{
-    Consumed, Error as StoreError, Lease, Loaded, MessageSeq, RevisionId, Store, TurnCommit,
+    Consumed, Error as StoreError, Instance, Lease, Loaded, MessageSeq, RevisionId, START_TIMER,
+    Store, TurnCommit,
 };
 
+use crate::entity::RunningEntity;
 use crate::{Clock, Config, Execution, Open, OpenError, Runner, Stats, TurnError};
 
 /// What all turns of a worker share.
@@ -106,6 +109,8 @@ pub(crate) enum Finished {
     Idle {
         live: Option<Live>,
     },
+    /// It is to begin later.
+    Scheduled(NewTimer),
     /// The instance is absent or has ended.
     Gone,
     /// Nothing was committed; try again after a pause.
@@ -131,6 +136,8 @@ pub(crate) struct Committed {
     pub(crate) more: bool,
     /// Whether timers may have been passed over while the instance was suspended.
     pub(crate) resumed: bool,
+    /// Whether the store has made tasks and timers of its own for the instance.
+    pub(crate) rewound: bool,
     pub(crate) revision: Option<RevisionId>,
     pub(crate) tasks: Vec<NewTask>,
     pub(crate) timers: Vec<NewTimer>,
@@ -141,6 +148,7 @@ pub(crate) async fn run(shared: &Shared, job: Job) -> Finished {
     let (key, lease) = (job.key.clone(), job.lease);
     let mut arrivals = job.arrivals.clone();
     let unread = job.created.is_some();
+    let was_at = job.live.as_ref().map(|live| (live.id, live.turn_number));
     let interrupted = match try_run(shared, job, &mut arrivals).await {
         Ok(finished) => return finished,
         Err(interrupted) => interrupted,
@@ -157,6 +165,11 @@ pub(crate) async fn run(shared: &Shared, job: Job) -> Finished {
                 // giving the shard up would run the activities of everybody else on it a second
                 // time.
                 Ok(None) => Finished::Gone,
+                // Nor does it where another instance has taken its place.
+                Ok(Some(loaded)) if was_at.is_some_and(|was| was != place(&loaded.instance)) => {
+                    let cause = RetryCause::Store("the instance has changed".to_owned());
+                    Finished::Retry { arrivals, cause }
+                }
                 Ok(Some(_)) | Err(_) => Finished::LeaseLost,
             };
         }
@@ -169,6 +182,11 @@ pub(crate) async fn run(shared: &Shared, job: Job) -> Finished {
         }
     };
     Finished::Retry { arrivals, cause }
+}
+
+/// Where an instance stands: its execution and how many turns that has had.
+fn place(instance: &Instance) -> (ExecutionId, u64) {
+    (instance.execution, instance.turns)
 }
 
 /// Why a turn got no further.
@@ -207,8 +225,11 @@ async fn try_run(
                 persist(shared, job.lease, &job.key, &job.arrivals, unsettled).await?;
                 return Ok(Finished::Gone);
             };
+            if let Some(timer) = begins_later(&loaded, shared.clock.now()) {
+                return Ok(Finished::Scheduled(timer));
+            }
             inbox.clone_from(&loaded.inbox);
-            open(shared, &job.key, job.give_up.take(), loaded)
+            open_any(shared, &job.key, job.give_up.take(), loaded)
                 .await
                 .map_err(Interrupted::Code)?
         }
@@ -223,6 +244,8 @@ async fn try_run(
         return Ok(Finished::Idle { live: Some(live) });
     }
     let was_suspended = live.suspended;
+    let rewind = |message: &Message| matches!(message, Message::Rewind { .. });
+    let rewound = batch.messages.iter().any(rewind);
     let turn = live
         .execution
         .turn(batch.messages, shared.clock.now())
@@ -244,7 +267,9 @@ async fn try_run(
     live.turn_number += 1;
     live.suspended = matches!(after, After::Suspended);
     let (live, more) = match after {
-        After::Waiting | After::Suspended => (Some(live), batch.more),
+        // Of an entity that is removed nothing stays, not even the number of its turns.
+        After::Entity(record) if record.is_empty() => (None, false),
+        After::Waiting | After::Suspended | After::Entity(_) => (Some(live), batch.more),
         After::Ended(_) => (None, false),
         After::ContinuedAsNew { .. } => (None, true),
     };
@@ -253,8 +278,27 @@ async fn try_run(
         live,
         more,
         resumed,
+        rewound,
         ..committed
     }))
+}
+
+/// The timer of an instance whose time to begin has not come. One that is terminated meanwhile
+/// need not wait for it.
+fn begins_later(loaded: &Loaded, now: Timestamp) -> Option<NewTimer> {
+    let mut messages = loaded.inbox.iter().map(|(_, message)| message);
+    if messages.any(|message| matches!(message, Message::Terminate { .. })) {
+        return None;
+    }
+    let Some((_, Message::Start(start))) = loaded.inbox.first() else {
+        return None;
+    };
+    let fire_at = start.scheduled_at.filter(|at| *at > now)?;
+    Some(NewTimer {
+        execution: start.execution,
+        id: START_TIMER,
+        fire_at,
+    })
 }
 
 /// What the turn takes, and what it has to leave.
@@ -330,6 +374,28 @@ async fn persist(
     Ok(())
 }
 
+async fn open_any(
+    shared: &Shared,
+    key: &InstanceKey,
+    give_up: Option<Failure>,
+    loaded: Loaded,
+) -> Result<Live, TurnError> {
+    let Some(entity) = key.id.entity() else {
+        return open(shared, key, give_up, loaded).await;
+    };
+    // An entity has nothing that could fail for good: it is tried for as long as it takes.
+    let (runner, limits) = (Arc::clone(&shared.runner), shared.config.limits);
+    let turns = loaded.instance.turns;
+    let execution = RunningEntity::new(key.clone(), entity, loaded.entity, turns, runner, limits);
+    Ok(Live {
+        execution: Box::new(execution),
+        id: loaded.instance.execution,
+        turn_number: loaded.instance.turns,
+        revision: None,
+        suspended: false,
+    })
+}
+
 async fn open(
     shared: &Shared,
     key: &InstanceKey,
@@ -388,11 +454,7 @@ struct CannotRun {
 
 #[async_trait::async_trait]
 impl Execution for CannotRun {
-    async fn turn(
-        &mut self,
-        messages: Vec<Message>,
-        now: weft_orchestration::Timestamp,
-    ) -> Result<Turn, TurnError> {
+    async fn turn(&mut self, messages: Vec<Message>, now: Timestamp) -> Result<Turn, TurnError> {
         match self.replay.deliver(messages, now) {
             weft_orchestration::Next::Run => self.replay.fail(self.failure.clone()),
             weft_orchestration::Next::Stop => {}
@@ -408,6 +470,7 @@ fn committed(live: &Live, turn: &Turn) -> Committed {
         live: None,
         more: false,
         resumed: false,
+        rewound: false,
         revision: live.revision,
         tasks: turn.tasks.clone(),
         timers: turn.timers.clone(),

@@ -7,9 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 use weft_id::{App, AppId, ExecutionId, InstanceKey};
-use weft_orchestration::{Failure, Outcome, Payload, Start};
+use weft_orchestration::{BatchDone, Failure, Outcome, Payload, Start};
 use weft_store::{IdReuse, Instances, MemoryStore, NewInstance, NodeId};
-use weft_worker::{ActivityCall, Clock, Config, Open, OpenError, Opened, Runner, Worker};
+use weft_worker::{
+    ActivityCall, Clock, Config, EntityBatch, Open, OpenError, Opened, Runner, TurnError, Worker,
+};
 
 use crate::program::{Program, Step};
 use crate::runner::SimRunner;
@@ -40,6 +42,10 @@ impl Runner for Slow {
             tokio::time::sleep(SLOW).await;
         }
         self.0.activity(call).await
+    }
+
+    async fn operate(&self, batch: EntityBatch) -> Result<BatchDone, TurnError> {
+        self.0.operate(batch).await
     }
 }
 
@@ -88,17 +94,15 @@ async fn run(
         rounds: 1,
         carried: 0,
     };
-    let start = Start {
-        execution: ExecutionId::from_u128(1),
-        name: "program".to_owned(),
-        input: Payload::from(serde_json::to_string(&program).unwrap()),
-        parent: None,
-        trace_parent: None,
-    };
+    let start = Start::new(
+        ExecutionId::from_u128(1),
+        "program",
+        Payload::from(serde_json::to_string(&program).unwrap()),
+    );
     let new = NewInstance {
         key: key.clone(),
         start,
-        reuse: IdReuse::Never,
+        reuse: IdReuse::never(),
         now: clock.now(),
     };
     let began = Instant::now();

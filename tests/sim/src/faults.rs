@@ -9,13 +9,13 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
-use weft_id::{AppId, ExecutionId, InstanceKey, Tenant};
+use weft_id::{AppId, EntityId, ExecutionId, InstanceKey, Tenant};
 use weft_orchestration::{Event, Failure, Message, Payload, Timestamp};
 use weft_store::{
-    Apps, Digest, Ending, Error, Filter, Instance, Instances, KeyId, KeyRecord, KeyValue, Keys,
-    Lease, Loaded, MessageSeq, NewInstance, NewRevision, NodeId, Page, PageRequest, PendingTask,
-    PendingTimer, Purged, Recorded, Revision, RevisionId, Shard, Store, TaskSeq, TurnCommit,
-    Wakeup, Work,
+    Apps, Digest, Ending, Entities, EntityFilter, EntityPage, EntityView, Error, Filter, Instance,
+    Instances, KeyId, KeyRecord, KeyValue, Keys, Lease, Loaded, MessageSeq, NewInstance,
+    NewRevision, NodeId, Page, PageRequest, PendingTask, PendingTimer, Purged, Recorded, Revision,
+    RevisionId, Shard, Store, TaskSeq, TurnCommit, Wakeup, Work,
 };
 
 /// What goes wrong, in thousandths of all calls.
@@ -303,6 +303,17 @@ impl Instances for FaultyStore {
         self.call(self.inner.history(key, from, limit)).await
     }
 
+    async fn rewind(
+        &self,
+        key: &InstanceKey,
+        execution: ExecutionId,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.call(self.inner.rewind(key, execution, reason, now))
+            .await
+    }
+
     async fn instances(
         &self,
         app: &AppId,
@@ -328,6 +339,22 @@ impl Instances for FaultyStore {
 }
 
 // A worker uses none of what follows; it is passed on so that the node's store is a whole one.
+
+#[async_trait]
+impl Entities for FaultyStore {
+    async fn entity(&self, app: &AppId, id: &EntityId) -> Result<Option<EntityView>, Error> {
+        self.inner.entity(app, id).await
+    }
+
+    async fn entities(
+        &self,
+        app: &AppId,
+        filter: &EntityFilter,
+        page: &PageRequest,
+    ) -> Result<EntityPage, Error> {
+        self.inner.entities(app, filter, page).await
+    }
+}
 
 #[async_trait]
 impl Apps for FaultyStore {

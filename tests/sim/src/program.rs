@@ -42,7 +42,31 @@ pub enum Step {
         ms: u64,
     },
     Child(Program),
+    /// Fails for good the first time, so that the instance fails and has to be rewound.
+    Brittle {
+        input: u64,
+    },
+    /// Adds to an entity and waits for the answer.
+    Call {
+        entity: u8,
+        add: u64,
+    },
+    /// Adds to an entity, without waiting, some time later.
+    Signal {
+        entity: u8,
+        add: u64,
+        delay_ms: u64,
+    },
+    /// Reads and writes each of some entities under a lock: lost updates show where the lock does
+    /// not hold.
+    Section {
+        entities: Vec<u8>,
+        add: u64,
+    },
 }
+
+/// How many entities the programs of an app share.
+pub const ENTITIES: u8 = 3;
 
 /// What an activity makes of its input.
 #[must_use]
@@ -93,8 +117,40 @@ impl Program {
                 Step::Event { value, .. } => fold(sum, *value),
                 Step::Deadline { .. } => fold(sum, TIMED_OUT),
                 Step::Child(program) => fold(sum, program.result()),
+                Step::Brittle { input } => fold(sum, worked(*input)),
+                // What they answer depends on who else is there; what they add up to does not.
+                Step::Call { .. } | Step::Signal { .. } | Step::Section { .. } => fold(sum, 0),
             })
         })
+    }
+
+    /// What the program adds to each entity: the reference model.
+    pub fn add_to(&self, totals: &mut [u64; ENTITIES as usize]) {
+        for _ in 0..self.rounds {
+            for step in &self.steps {
+                match step {
+                    Step::Call { entity, add } | Step::Signal { entity, add, .. } => {
+                        let total = &mut totals[usize::from(*entity)];
+                        *total = total.wrapping_add(*add);
+                    }
+                    Step::Section { entities, add } => {
+                        for entity in entities {
+                            let total = &mut totals[usize::from(*entity)];
+                            *total = total.wrapping_add(*add);
+                        }
+                    }
+                    Step::Child(program) => program.add_to(totals),
+                    Step::Activity { .. }
+                    | Step::Flaky { .. }
+                    | Step::Broken { .. }
+                    | Step::FanOut { .. }
+                    | Step::Timer { .. }
+                    | Step::Event { .. }
+                    | Step::Deadline { .. }
+                    | Step::Brittle { .. } => {}
+                }
+            }
+        }
     }
 
     /// The events of the program itself that somebody has to raise.
@@ -110,7 +166,7 @@ impl Program {
 
 impl Step {
     fn random(rng: &mut impl Rng, depth: u32, names: &mut u32) -> Self {
-        match rng.random_range(0..if depth == 0 { 9 } else { 10 }) {
+        match rng.random_range(0..if depth == 0 { 13 } else { 14 }) {
             0..=2 => Self::Activity {
                 input: rng.random(),
             },
@@ -137,6 +193,26 @@ impl Step {
                     value: rng.random(),
                 }
             }
+            9 => Self::Call {
+                entity: rng.random_range(0..ENTITIES),
+                add: rng.random(),
+            },
+            10 => Self::Signal {
+                entity: rng.random_range(0..ENTITIES),
+                add: rng.random(),
+                delay_ms: match rng.random_bool(0.5) {
+                    true => rng.random_range(0..5_000),
+                    false => 0,
+                },
+            },
+            11 => Self::Section {
+                entities: (0..ENTITIES).filter(|_| rng.random_bool(0.7)).collect(),
+                add: rng.random(),
+            },
+            12 if rng.random_bool(0.5) => Self::Brittle {
+                input: rng.random(),
+            },
+            12 => Self::Timer { ms: 1 },
             _ => Self::Child(Self::child(rng, names)),
         }
     }

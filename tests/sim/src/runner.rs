@@ -1,6 +1,6 @@
 //! Runs programs as orchestrators, straight against the replay, and their activities.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -11,14 +11,16 @@ use async_trait::async_trait;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::Instant;
-use weft_id::{ExecutionId, InstanceKey};
+use weft_id::{EntityId, ExecutionId, InstanceKey};
 use weft_orchestration::{
-    Event, EventKind, Failure, Message, Next, Payload, Replay, RetryPolicy, TaskHandle, Timestamp,
-    Turn,
+    BatchDone, Event, EventKind, Failure, Message, Next, Operation, Payload, Replay, RetryPolicy,
+    TaskHandle, Timestamp, Turn,
 };
 use weft_store::MemoryStore;
 use weft_store::{Instances, RevisionId};
-use weft_worker::{ActivityCall, Execution, Open, OpenError, Opened, Runner, TurnError};
+use weft_worker::{
+    ActivityCall, EntityBatch, Execution, Open, OpenError, Opened, Runner, TurnError,
+};
 
 use crate::program::{FAILED, Program, Step, TIMED_OUT, fold, worked};
 
@@ -28,6 +30,8 @@ pub struct SimRunner {
     pub rng: Mutex<StdRng>,
     /// How often each attempt at an activity was started.
     pub started: Mutex<BTreeMap<(InstanceKey, ExecutionId, u32, u32), u32>>,
+    /// Calls of activities that have failed once and do so no more.
+    failed: Mutex<BTreeSet<(InstanceKey, u32)>>,
     /// What must not have happened.
     pub violations: Mutex<Vec<String>>,
     /// A planted bug: orchestrators that draw lots.
@@ -46,6 +50,7 @@ impl SimRunner {
             store,
             rng: Mutex::new(rng),
             started: Mutex::default(),
+            failed: Mutex::default(),
             violations: Mutex::default(),
             draws_lots,
             full_until: Instant::now() + Duration::from_secs(full_for),
@@ -135,11 +140,45 @@ impl Runner for SimRunner {
         if call.name == "broken" {
             return Err(Failure::permanent("broken", "never works"));
         }
+        let of = (call.key.clone(), call.call);
+        if call.name == "brittle" && self.failed.lock().unwrap().insert(of) {
+            return Err(Failure::permanent("brittle", "not the first time"));
+        }
         if call.attempt <= failures {
             return Err(Failure::transient("flaky", "not yet"));
         }
         Ok(Payload::from(worked(input).to_string()))
     }
+
+    async fn operate(&self, batch: EntityBatch) -> Result<BatchDone, TurnError> {
+        if let Some(refused) = self.refusal() {
+            return Err(refused);
+        }
+        tokio::time::sleep(Duration::from_millis(self.lot() / 50)).await;
+        let state = batch.batch.state.as_ref().map(Payload::as_str);
+        let mut state: u64 = state.map_or(0, |text| serde_json::from_str(text).unwrap());
+        // Now and then the time is up before all of them have run.
+        let most = if self.lot() < 200 { 1 } else { usize::MAX };
+        let operations = batch.batch.operations.iter().take(most);
+        let results = operations.map(|o| operate(&mut state, o)).collect();
+        Ok(BatchDone {
+            results,
+            state: Some(Payload::from(state.to_string())),
+            effects: Vec::new(),
+        })
+    }
+}
+
+/// A number to add to, to read and to write.
+fn operate(state: &mut u64, operation: &Operation) -> Result<Payload, Failure> {
+    let input = || serde_json::from_str::<u64>(operation.input.as_str()).unwrap();
+    match operation.name.as_str() {
+        "add" => *state = state.wrapping_add(input()),
+        "get" => {}
+        "set" => *state = input(),
+        other => return Err(Failure::permanent("unknown", other)),
+    }
+    Ok(Payload::from(state.to_string()))
 }
 
 type Shared = Arc<Mutex<Replay>>;
@@ -224,7 +263,7 @@ async fn run(replay: Shared, lots: Option<u64>) -> Result<Payload, Failure> {
         let _ = wait(&replay, task).await;
     }
     for step in program.steps.clone() {
-        sum = run_step(&replay, step, sum).await;
+        sum = run_step(&replay, step, sum).await?;
     }
     if program.rounds > 1 {
         program.rounds -= 1;
@@ -235,14 +274,14 @@ async fn run(replay: Shared, lots: Option<u64>) -> Result<Payload, Failure> {
     Ok(Payload::from(sum.to_string()))
 }
 
-async fn run_step(replay: &Shared, step: Step, sum: u64) -> u64 {
+async fn run_step(replay: &Shared, step: Step, sum: u64) -> Result<u64, Failure> {
     let text = |input: u64| Payload::from(input.to_string());
     let number = |result: Result<Payload, Failure>| match result {
         Ok(output) => serde_json::from_str(output.as_str()).unwrap(),
         Err(failure) if failure.kind == "broken" => FAILED,
         Err(failure) => panic!("a step failed that should not: {failure:?}"),
     };
-    match step {
+    Ok(match step {
         Step::Activity { input } => {
             let task = ask(replay, |r| r.call_activity("work", text(input), None)).await;
             fold(sum, number(wait(replay, task).await))
@@ -300,7 +339,54 @@ async fn run_step(replay: &Shared, step: Step, sum: u64) -> u64 {
                 r.call_sub_orchestration("program", input, None, None)
             });
             let task = task.await;
-            fold(sum, number(wait(replay, task).await))
+            match wait(replay, task).await {
+                Err(failure) if failure.kind == "brittle" => return Err(failure),
+                result => fold(sum, number(result)),
+            }
         }
-    }
+        Step::Brittle { input } => {
+            let task = ask(replay, |r| r.call_activity("brittle", text(input), None)).await;
+            fold(sum, number(Ok(wait(replay, task).await?)))
+        }
+        Step::Call { entity, add } => {
+            let answer = call(replay, entity, "add", add).await;
+            fold(sum, u64::from(answer.is_none()))
+        }
+        Step::Signal {
+            entity,
+            add,
+            delay_ms,
+        } => {
+            ask(replay, |r| {
+                let at = (delay_ms > 0).then(|| r.now().plus_millis(delay_ms));
+                r.signal_entity(counter(entity), "add", text(add), at)
+            })
+            .await;
+            fold(sum, 0)
+        }
+        Step::Section { entities, add } if !entities.is_empty() => {
+            let set = entities.iter().map(|entity| counter(*entity)).collect();
+            let lock = ask(replay, |r| r.lock_entities(set)).await;
+            let _ = wait(replay, lock).await;
+            for entity in entities {
+                let found = call(replay, entity, "get", 0).await.unwrap_or(0);
+                call(replay, entity, "set", found.wrapping_add(add)).await;
+            }
+            ask(replay, |r| r.release_lock(lock)).await;
+            fold(sum, 0)
+        }
+        Step::Section { .. } => fold(sum, 0),
+    })
+}
+
+fn counter(entity: u8) -> EntityId {
+    EntityId::new("counter", &entity.to_string()).unwrap()
+}
+
+/// The entity's number after the operation.
+async fn call(replay: &Shared, entity: u8, operation: &str, input: u64) -> Option<u64> {
+    let input = Payload::from(input.to_string());
+    let task = ask(replay, |r| r.call_entity(counter(entity), operation, input)).await;
+    let output = wait(replay, task).await.ok()?;
+    serde_json::from_str(output.as_str()).ok()
 }

@@ -1,5 +1,6 @@
 //! One simulated run: nodes, clients, faults, and the checks in the end.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,14 +8,16 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::Instant;
-use weft_id::{App, AppId, ExecutionId, InstanceKey};
+use weft_id::{App, AppId, EntityId, ExecutionId, InstanceKey};
 use weft_orchestration::{Message, Outcome, Payload, Start, Timestamp};
 use weft_store::MemoryStore;
-use weft_store::{Error, IdReuse, Instances, NewInstance, NodeId, SHARDS, Shard, Work};
+use weft_store::{
+    Entities, Error, IdReuse, Instance, Instances, NewInstance, NodeId, SHARDS, Shard, Work,
+};
 use weft_worker::{Clock, Config, Worker};
 
 use crate::faults::{Fault, FaultyStore, Owners, Plant};
-use crate::program::Program;
+use crate::program::{ENTITIES, Program};
 use crate::runner::SimRunner;
 
 const LEASE_TTL: Duration = Duration::from_secs(3);
@@ -40,6 +43,15 @@ impl SimClock {
             started: Instant::now(),
             jumped_ms: AtomicU64::new(0),
         }
+    }
+}
+
+/// Whether it has come to its end: one that a brittle activity has made fail is rewound.
+fn has_ended(instance: &Instance) -> bool {
+    match &instance.outcome {
+        Some(Outcome::Failed(failure)) => failure.kind != "brittle",
+        Some(Outcome::Completed(_) | Outcome::Terminated { .. }) => true,
+        None => false,
     }
 }
 
@@ -204,6 +216,7 @@ impl World {
                 self.fault = Fault::default();
                 nodes = vec![self.start_node()];
             }
+            self.rewind_failed(&programs).await;
             if clients.iter().all(tokio::task::JoinHandle::is_finished)
                 && self.all_ended(&programs).await
             {
@@ -278,18 +291,16 @@ impl World {
         );
         async move {
             let mut rng = StdRng::seed_from_u64(seed);
-            let start = Start {
-                execution: ExecutionId::from_u128(rng.random()),
-                name: "program".to_owned(),
-                input: Payload::from(serde_json::to_string(&program).expect("plain data")),
-                parent: None,
-                trace_parent: None,
-            };
+            let start = Start::new(
+                ExecutionId::from_u128(rng.random()),
+                "program",
+                Payload::from(serde_json::to_string(&program).expect("plain data")),
+            );
             loop {
                 let new = NewInstance {
                     key: key.clone(),
                     start: start.clone(),
-                    reuse: IdReuse::Never,
+                    reuse: IdReuse::never(),
                     now: clock.now(),
                 };
                 match store.create(new).await {
@@ -311,9 +322,30 @@ impl World {
             }
             for message in messages {
                 tokio::time::sleep(Duration::from_millis(rng.random_range(0..8_000))).await;
-                while let Err(Error::Unavailable { .. }) =
+                // One that has failed is rewound and takes it then.
+                while let Err(Error::Unavailable { .. } | Error::Ended { .. }) =
                     store.send(&key, message.clone(), clock.now()).await
-                {}
+                {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            }
+        }
+    }
+
+    /// Takes back what a brittle activity has made fail.
+    async fn rewind_failed(&mut self, programs: &[(InstanceKey, Program)]) {
+        for (key, _) in programs {
+            let found = self.inner.instance(key).await.ok().flatten();
+            let failure = match found.and_then(|instance| instance.outcome) {
+                Some(Outcome::Failed(failure)) => failure,
+                _ => continue,
+            };
+            if failure.kind == "brittle" {
+                let execution = ExecutionId::from_u128(self.rng.random());
+                let reason = "it will work now".to_owned();
+                let rewound = self.inner.rewind(key, execution, reason, self.clock.now());
+                // One of which nothing can be taken back stays failed, and the check says so.
+                let _ = rewound.await;
             }
         }
     }
@@ -321,7 +353,7 @@ impl World {
     async fn all_ended(&self, programs: &[(InstanceKey, Program)]) -> bool {
         for (key, _) in programs {
             match self.inner.instance(key).await {
-                Ok(Some(instance)) if instance.status.is_terminal() => {}
+                Ok(Some(instance)) if has_ended(&instance) => {}
                 _ => return false,
             }
         }
@@ -332,11 +364,38 @@ impl World {
         let mut open = Vec::new();
         for (key, _) in programs {
             match self.inner.instance(key).await {
-                Ok(Some(instance)) if instance.status.is_terminal() => {}
+                Ok(Some(instance)) if has_ended(&instance) => {}
                 other => open.push(format!("{key}: {other:?}")),
             }
         }
         format!("still open after {PATIENCE:?}: {}", open.join("; "))
+    }
+
+    /// Each operation has taken effect once, and nothing is locked.
+    async fn check_entities(&self, programs: &[(InstanceKey, Program)]) -> Result<(), String> {
+        let mut totals: BTreeMap<&AppId, [u64; ENTITIES as usize]> = BTreeMap::new();
+        for (key, program) in programs {
+            program.add_to(totals.entry(&key.app).or_default());
+        }
+        for (app, totals) in totals {
+            for (entity, total) in totals.iter().enumerate() {
+                let id = EntityId::new("counter", &entity.to_string()).expect("a valid id");
+                let found = self
+                    .inner
+                    .entity(app, &id)
+                    .await
+                    .map_err(|e| e.to_string())?;
+                let state = found.as_ref().and_then(|view| view.state.clone());
+                let state = state.unwrap_or_else(|| Payload::from("0"));
+                let busy = found
+                    .as_ref()
+                    .is_some_and(|v| v.locked_by.is_some() || v.queued > 0);
+                if state.as_str() != total.to_string() || busy {
+                    return Err(format!("{app} {id}: expected {total}, is {found:?}"));
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn check(&self, programs: &[(InstanceKey, Program)]) -> Result<(), String> {
@@ -351,6 +410,7 @@ impl World {
                 return Err(format!("{key}: expected {expected:?}, is {outcome:?}"));
             }
         }
+        self.check_entities(programs).await?;
         for shard in Shard::all() {
             let tasks = self.inner.pending_tasks(shard, None, 10).await;
             let timers = self.inner.pending_timers(shard, 10).await;

@@ -10,6 +10,7 @@ use weft_store::Error;
 
 use super::{Context, status};
 use crate::routes::{check_event_name, of_instance};
+use crate::start::random_execution;
 use crate::{Problem, body, deploy};
 
 const PURGE_BATCH: u32 = 500;
@@ -60,6 +61,22 @@ pub(super) async fn suspend(context: &Context, id: &str) -> Result<Response, Pro
 pub(super) async fn resume(context: &Context, id: &str) -> Result<Response, Problem> {
     let reason = reason(context);
     send(context, id, Message::Resume { reason }).await
+}
+
+/// `POST instances/{id}/rewind`
+pub(super) async fn rewind(context: &Context, id: &str) -> Result<Response, Problem> {
+    let key = context.key(id)?;
+    let (execution, now) = (random_execution(), context.api.host.now());
+    let rewound = context
+        .api
+        .store
+        .rewind(&key, execution, reason(context), now);
+    match rewound.await {
+        Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),
+        // The peers answer 400 for one that has not ended.
+        Err(error @ Error::StillOpen { .. }) => Err(Problem::invalid(error.to_string())),
+        Err(error) => Err(of_instance(error, &key)),
+    }
 }
 
 fn reason(context: &Context) -> String {

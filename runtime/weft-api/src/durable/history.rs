@@ -109,6 +109,40 @@ impl Folded {
             EventKind::ExecutionTerminated { reason } => {
                 self.push("ExecutionTerminated", at, json!({"Reason": reason}));
             }
+            EventKind::EntityOperationSignaled {
+                target,
+                operation,
+                input,
+                ..
+            } => {
+                let input = self.output(&input);
+                let own = json!({"InstanceId": target, "Name": operation, "Input": input});
+                self.push("EntityOperationSignaled", at, own);
+            }
+            EventKind::EntityOperationCalled { id, operation, .. } => {
+                self.schedule("EntityOperationCalled", at, id, Some(operation));
+            }
+            EventKind::EntityOperationCompleted { task, output } => {
+                let own = json!({"Result": self.output(&output)});
+                self.complete("EntityOperationCompleted", at, task, own);
+            }
+            EventKind::EntityOperationFailed { task, failure } => {
+                self.complete("EntityOperationFailed", at, task, failed(&failure));
+            }
+            EventKind::EntityLockRequested { id, set } => {
+                self.schedule("EntityLockRequested", at, id, None);
+                let last = self.views.last_mut().and_then(Option::as_mut);
+                last.expect("schedule() has just added it")["LockSet"] = json!(set);
+            }
+            EventKind::EntityLockGranted { task } => {
+                self.complete("EntityLockGranted", at, task, json!({}));
+            }
+            EventKind::EntityUnlockSent { target, .. } => {
+                self.push("EntityUnlockSent", at, json!({"InstanceId": target}));
+            }
+            EventKind::ExecutionRewound { reason, .. } => {
+                self.push("ExecutionRewound", at, json!({"Reason": reason}));
+            }
             EventKind::ContinuedAsNew { .. } => self.push("ContinueAsNew", at, json!({})),
             EventKind::ExecutionCompleted { outcome } => {
                 let result = match &outcome {

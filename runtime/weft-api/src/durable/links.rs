@@ -70,6 +70,7 @@ impl Links {
             "restartPostUri": format!("{base}/instances/{encoded}/restart?{query}"),
             "suspendPostUri": with_reason("suspend"),
             "resumePostUri": with_reason("resume"),
+            "rewindPostUri": with_reason("rewind"),
         })
     }
 }

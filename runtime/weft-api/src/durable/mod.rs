@@ -2,9 +2,10 @@
 //! field names are theirs.
 //!
 //! Parameter names compare without regard to case, and so do the fixed parts of paths; a wrong
-//! method is 404. Errors are problems. Rewinding and entities are not offered, and no link names them.
+//! method is 404. Errors are problems.
 
 mod control;
+mod entity;
 mod history;
 mod links;
 mod query;
@@ -78,6 +79,24 @@ enum Operation {
     Restart {
         id: String,
     },
+    Rewind {
+        id: String,
+    },
+    Entities {
+        name: Option<String>,
+    },
+    Entity {
+        name: String,
+        key: String,
+    },
+    Signal {
+        name: String,
+        key: String,
+    },
+    DeleteEntity {
+        name: String,
+        key: String,
+    },
 }
 
 impl Operation {
@@ -110,6 +129,21 @@ impl Operation {
             (&Method::POST, "instances", Some(id), Some("resume"), None) => {
                 Some(Self::Resume { id: own(id) })
             }
+            (&Method::POST, "instances", Some(id), Some("rewind"), None) => {
+                Some(Self::Rewind { id: own(id) })
+            }
+            (&Method::GET, "entities", name, None, None) => Some(Self::Entities {
+                name: name.map(|name| own(name)),
+            }),
+            (_, "entities", Some(name), Some(_), None) => {
+                let (name, key) = (own(name), own(path[2]));
+                match *method {
+                    Method::GET => Some(Self::Entity { name, key }),
+                    Method::POST => Some(Self::Signal { name, key }),
+                    Method::DELETE => Some(Self::DeleteEntity { name, key }),
+                    _ => None,
+                }
+            }
             (&Method::POST, "instances", Some(id), Some("restart"), None) => {
                 Some(Self::Restart { id: own(id) })
             }
@@ -119,7 +153,9 @@ impl Operation {
 
     fn needs(&self) -> Permission {
         match self {
-            Self::Status { .. } | Self::List => Permission::ReadInstances,
+            Self::Status { .. } | Self::List | Self::Entity { .. } | Self::Entities { .. } => {
+                Permission::ReadInstances
+            }
             Self::Start { .. }
             | Self::Purge { .. }
             | Self::PurgeMatching
@@ -127,7 +163,10 @@ impl Operation {
             | Self::Terminate { .. }
             | Self::Suspend { .. }
             | Self::Resume { .. }
-            | Self::Restart { .. } => Permission::Invoke,
+            | Self::Restart { .. }
+            | Self::Rewind { .. }
+            | Self::Signal { .. }
+            | Self::DeleteEntity { .. } => Permission::Invoke,
         }
     }
 }
@@ -146,6 +185,11 @@ async fn handle(State(api): State<Api>, request: Request) -> Result<Response, Pr
         Operation::Suspend { id } => control::suspend(&context, &id).await,
         Operation::Resume { id } => control::resume(&context, &id).await,
         Operation::Restart { id } => start::restart(&context, &id).await,
+        Operation::Rewind { id } => control::rewind(&context, &id).await,
+        Operation::Entities { name } => entity::list(&context, name.as_deref()).await,
+        Operation::Entity { name, key } => entity::show(&context, &name, &key).await,
+        Operation::Signal { name, key } => entity::signal(&context, &name, &key, body).await,
+        Operation::DeleteEntity { name, key } => entity::delete(&context, &name, &key).await,
     }
 }
 
@@ -192,8 +236,8 @@ impl Context {
     fn key(&self, id: &str) -> Result<InstanceKey, Problem> {
         let parsed: Result<InstanceId, _> = id.parse();
         match parsed {
-            Ok(id) => Ok(InstanceKey::new(self.app.clone(), id)),
-            Err(_) => Err(Problem::not_found(format!("instance {id}"))),
+            Ok(id) if !id.is_entity() => Ok(InstanceKey::new(self.app.clone(), id)),
+            Ok(_) | Err(_) => Err(Problem::not_found(format!("instance {id}"))),
         }
     }
 }

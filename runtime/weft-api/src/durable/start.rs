@@ -12,7 +12,7 @@ use weft_orchestration::{Outcome, Payload};
 
 use super::Context;
 use super::status::{self, Shown};
-use crate::start::{Order, is_orchestrator, random_id, start as begin, trace_parent};
+use crate::start::{Order, StartOptions, is_orchestrator, random_id, start as begin, trace_parent};
 use crate::wait::until_ended;
 use crate::{Problem, body};
 
@@ -38,7 +38,11 @@ pub(super) async fn start(
         true => Payload::null(),
         false => body::payload(&bytes)?,
     };
-    carry_out(context, function, id, input, timeout).await
+    let options = StartOptions {
+        version: context.query.text("version").map(str::to_owned),
+        ..StartOptions::default()
+    };
+    carry_out(context, function, id, input, options, timeout).await
 }
 
 /// `POST instances/{id}/restart`: the same orchestrator with the same input, as a new instance or,
@@ -57,7 +61,12 @@ pub(super) async fn restart(context: &Context, id: &str) -> Result<Response, Pro
         return Err(Problem::invalid(format!("there is no instance {id}")));
     };
     let id = (!anew).then_some(instance.key.id);
-    carry_out(context, instance.name, id, instance.input, timeout).await
+    let options = StartOptions {
+        tags: instance.tags,
+        version: instance.version,
+        ..StartOptions::default()
+    };
+    carry_out(context, instance.name, id, instance.input, options, timeout).await
 }
 
 /// How long the client wants to wait for the end; absent where it does not.
@@ -78,6 +87,7 @@ async fn carry_out(
     orchestrator: String,
     id: Option<InstanceId>,
     input: Payload,
+    options: StartOptions,
     timeout: Option<Duration>,
 ) -> Result<Response, Problem> {
     if !is_orchestrator(&context.api, &context.app, &orchestrator).await? {
@@ -91,6 +101,7 @@ async fn carry_out(
         id: id.clone().unwrap_or_else(random_id),
         input,
         trace_parent: trace_parent(&context.headers),
+        options,
     };
     let Some(timeout) = timeout else {
         let key = begin(&context.api, order).await?;

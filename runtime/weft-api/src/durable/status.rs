@@ -14,9 +14,9 @@ use crate::time::whole_seconds;
 use crate::wait::present;
 use crate::{Problem, deploy, routes};
 
-const CONTINUATION: HeaderName = HeaderName::from_static("x-ms-continuation-token");
+pub(super) const CONTINUATION: HeaderName = HeaderName::from_static("x-ms-continuation-token");
 const PAGE_DEFAULT: u32 = 100;
-const PAGE_MAX: u32 = 1000;
+pub(super) const PAGE_MAX: u32 = 1000;
 
 /// What a client wants to see of an instance.
 pub(super) struct Shown {
@@ -137,10 +137,9 @@ pub(super) fn filter(query: &Query) -> Result<Option<Filter>, Problem> {
     let statuses = query.statuses("runtimeStatus")?;
     let filter = Filter {
         id_prefix: query.text("instanceIdPrefix").map(str::to_owned),
-        name: None,
         created_from: query.time("createdTimeFrom")?,
         created_to: query.time("createdTimeTo")?,
-        statuses: vec![],
+        ..Filter::default()
     };
     Ok(match statuses {
         None => Some(filter),

@@ -45,6 +45,9 @@ fn kind_view(kind: EventKind) -> (&'static str, Value) {
                 "input": parsed(&start.input),
                 "parent_id": start.parent.map(|parent| parent.instance),
                 "trace_parent": start.trace_parent,
+                "tags": start.tags,
+                "version": start.version,
+                "scheduled_at": start.scheduled_at.map(rfc3339),
             }),
         ),
         EventKind::TaskScheduled {
@@ -113,6 +116,52 @@ fn kind_view(kind: EventKind) -> (&'static str, Value) {
         EventKind::ExecutionTerminated { reason } => {
             ("execution_terminated", json!({"reason": reason}))
         }
+        EventKind::EntityOperationSignaled {
+            id,
+            target,
+            operation,
+            input,
+            at,
+        } => (
+            "entity_operation_signaled",
+            json!({
+                "id": id,
+                "entity_id": target,
+                "name": operation,
+                "input": parsed(&input),
+                "at": at.map(rfc3339),
+            }),
+        ),
+        EventKind::EntityOperationCalled {
+            id,
+            target,
+            operation,
+            input,
+        } => (
+            "entity_operation_called",
+            json!({"id": id, "entity_id": target, "name": operation, "input": parsed(&input)}),
+        ),
+        EventKind::EntityOperationCompleted { task, output } => (
+            "entity_operation_completed",
+            json!({"task": task, "output": parsed(&output)}),
+        ),
+        EventKind::EntityOperationFailed { task, failure } => (
+            "entity_operation_failed",
+            json!({"task": task, "failure": FailureView::new(failure)}),
+        ),
+        EventKind::EntityLockRequested { id, set } => (
+            "entity_lock_requested",
+            json!({"id": id, "entity_ids": set}),
+        ),
+        EventKind::EntityLockGranted { task } => ("entity_lock_granted", json!({"task": task})),
+        EventKind::EntityUnlockSent { id, target, lock } => (
+            "entity_unlock_sent",
+            json!({"id": id, "entity_id": target, "lock": lock}),
+        ),
+        EventKind::ExecutionRewound { reason, former } => (
+            "execution_rewound",
+            json!({"reason": reason, "former_execution_id": former}),
+        ),
         EventKind::ContinuedAsNew { input } => {
             ("continued_as_new", json!({"input": parsed(&input)}))
         }

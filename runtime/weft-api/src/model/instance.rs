@@ -1,5 +1,7 @@
 //! Orchestration instances.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -24,7 +26,7 @@ pub(crate) struct InstanceView {
     orchestrator: String,
     /// `Pending`, `Running`, `Suspended`, `Completed`, `Failed` or `Terminated`.
     runtime_status: &'static str,
-    /// Changes with each continue-as-new and each restart.
+    /// Changes with each continue-as-new, restart and rewind.
     execution_id: String,
     input: Value,
     /// Of a completed instance.
@@ -41,6 +43,13 @@ pub(crate) struct InstanceView {
     /// The instance that waits for this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_id: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    /// Before this time it does not begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheduled_at: Option<String>,
     /// The revision of the app that it runs on; absent before its first turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<u32>,
@@ -72,6 +81,9 @@ impl InstanceView {
             reason,
             custom_status: custom_status.map(|status| json_or_text(status.as_str())),
             parent_id: instance.parent.map(|parent| parent.instance.to_string()),
+            tags: instance.tags,
+            version: instance.version,
+            scheduled_at: instance.scheduled_at.map(rfc3339),
             revision: instance.revision.map(|revision| revision.0),
             created_at: rfc3339(instance.created_at),
             updated_at: rfc3339(instance.updated_at),
@@ -115,6 +127,26 @@ pub(crate) struct StartBody {
     pub(crate) id: Option<String>,
     #[serde(default)]
     pub(crate) input: Value,
+    /// To find the instance by; at most 64, 1 KiB each.
+    #[serde(default)]
+    pub(crate) tags: BTreeMap<String, String>,
+    /// Which version of the orchestrator is meant; the code can read it.
+    #[serde(default)]
+    pub(crate) version: Option<String>,
+    /// RFC 3339: the instance does not begin before this time.
+    #[serde(default)]
+    pub(crate) scheduled_at: Option<String>,
+    /// The statuses in which an instance of the same id makes way; where absent, those of ended
+    /// instances. An open one can be replaced only where `Terminated` is listed as well.
+    #[serde(default)]
+    pub(crate) reuse: Option<Vec<String>>,
+}
+
+#[derive(Deserialize, Default, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RestartBody {
+    /// Replace the instance, which must have ended, instead of starting another one.
+    pub(crate) same_id: bool,
 }
 
 #[derive(Deserialize, Default, ToSchema)]

@@ -1,6 +1,7 @@
 //! Wire types of the management API: JSON in snake_case, times in RFC 3339.
 
 mod app;
+mod entity;
 mod history;
 mod instance;
 mod key;
@@ -14,9 +15,11 @@ pub(crate) use app::{
     AppList, AppSummary, AppView, ComponentView, Deployed, FunctionList, FunctionView,
     RevisionList, RevisionView, Uploaded,
 };
+pub(crate) use entity::{EntityList, EntityView, SignalBody};
 pub(crate) use history::{HistoryView, event_view};
 pub(crate) use instance::{
-    FailureView, InstanceList, InstanceView, PurgedView, ReasonBody, StartBody, TerminateBody,
+    FailureView, InstanceList, InstanceView, PurgedView, ReasonBody, RestartBody, StartBody,
+    TerminateBody,
 };
 pub(crate) use key::{CreatedKey, KeyList, KeyView, NewKeyBody, TenantList, TenantView};
 pub(crate) use log::{LogLine, LogLines};

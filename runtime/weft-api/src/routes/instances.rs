@@ -1,5 +1,6 @@
 //! Orchestration instances: starting, listing, showing and purging.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Json;
@@ -9,13 +10,18 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use weft_id::{InstanceId, InstanceKey};
 use weft_orchestration::{Payload, Status};
-use weft_store::{Filter, PageRequest};
+use weft_store::{Filter, IdReuse, PageRequest};
 
 use crate::auth::{AppAccess, Invoke, ReadInstances};
-use crate::body::JsonBody;
-use crate::model::{HistoryView, InstanceList, InstanceView, PurgedView, StartBody, event_view};
+use crate::body::{JsonBody, OptionalJsonBody};
+use crate::model::{
+    HistoryView, InstanceList, InstanceView, PurgedView, ReasonBody, RestartBody, StartBody,
+    event_view,
+};
 use crate::params::{PathParams, QueryParams};
-use crate::start::{Order, is_orchestrator, random_id, start, trace_parent};
+use crate::start::{
+    Order, StartOptions, is_orchestrator, random_execution, random_id, start, trace_parent,
+};
 use crate::wait::{absent, present, until_ended};
 use crate::{Api, Problem, deploy, time};
 
@@ -38,6 +44,12 @@ pub(super) struct FilterQuery {
     created_from: Option<String>,
     /// RFC 3339, exclusive.
     created_to: Option<String>,
+    /// RFC 3339, inclusive; of an ended instance, when it ended.
+    updated_from: Option<String>,
+    /// RFC 3339, exclusive.
+    updated_to: Option<String>,
+    /// A tag with its value, `tag=value`; several are separated by commas and must all hold.
+    tags: Option<String>,
 }
 
 impl FilterQuery {
@@ -52,6 +64,12 @@ impl FilterQuery {
             name: self.orchestrator,
             created_from: at("created_from", self.created_from)?,
             created_to: at("created_to", self.created_to)?,
+            updated_from: at("updated_from", self.updated_from)?,
+            updated_to: at("updated_to", self.updated_to)?,
+            tags: match &self.tags {
+                Some(list) => parse_tags(list)?,
+                None => BTreeMap::new(),
+            },
         })
     }
 }
@@ -72,6 +90,15 @@ pub(crate) fn parse_statuses(parameter: &str, list: &str) -> Result<Vec<Status>,
             })
         })
         .collect()
+}
+
+fn parse_tags(list: &str) -> Result<BTreeMap<String, String>, Problem> {
+    let pairs = list.split(',').map(|pair| {
+        let (tag, value) = pair.split_once('=')?;
+        Some((tag.trim().to_owned(), value.trim().to_owned()))
+    });
+    let pairs: Option<_> = pairs.collect();
+    pairs.ok_or_else(|| Problem::invalid("tags must be of the form tag=value,tag=value"))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -128,7 +155,7 @@ pub(super) async fn start_instance(
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     JsonBody(order): JsonBody<StartBody>,
-) -> Result<(StatusCode, HeaderMap, Json<InstanceView>), Problem> {
+) -> Result<Created, Problem> {
     let id: InstanceId = match order.id {
         Some(id) => id
             .parse()
@@ -145,12 +172,39 @@ pub(super) async fn start_instance(
         id,
         input: Payload::from(order.input.to_string()),
         trace_parent: trace_parent(&headers),
+        options: StartOptions {
+            tags: order.tags,
+            version: order.version,
+            scheduled_at: order
+                .scheduled_at
+                .map(|at| time::parse("scheduled_at", &at))
+                .transpose()?,
+            reuse: order.reuse.map(|names| reuse(&names)).transpose()?,
+        },
     };
-    let key = start(&api, order).await?;
-    let instance = present(&api, &key).await?;
+    created(&api, order, uri.path()).await
+}
+
+type Created = (StatusCode, HeaderMap, Json<InstanceView>);
+
+/// Which instances of an id make way for a new one.
+fn reuse(names: &[String]) -> Result<IdReuse, Problem> {
+    let statuses = parse_statuses("reuse", &names.join(","))?;
+    IdReuse::of(statuses).ok_or_else(|| {
+        Problem::invalid(
+            "Invalid reusable statuses: cannot exclude 'Terminated' while also allowing reuse of \
+             running instances",
+        )
+    })
+}
+
+/// Starts an instance, of which `path` is the collection.
+async fn created(api: &Api, order: Order, path: &str) -> Result<Created, Problem> {
+    let key = start(api, order).await?;
+    let instance = present(api, &key).await?;
     let mut headers = HeaderMap::new();
     let id = percent_encoding::utf8_percent_encode(key.id.as_str(), crate::params::SEGMENT);
-    let location = format!("{}/{id}", uri.path());
+    let location = format!("{path}/{id}");
     if let Ok(location) = HeaderValue::try_from(location) {
         headers.insert(header::LOCATION, location);
     }
@@ -159,6 +213,56 @@ pub(super) async fn start_instance(
         headers,
         Json(InstanceView::new(instance)),
     ))
+}
+
+/// Takes a failed instance back to before its failure: what failed runs again, what was done stays
+/// done. Failed children that it waits for are rewound as well.
+#[utoipa::path(
+    post, path = "/apps/{app}/instances/{instance}/rewind", tag = "instances",
+    request_body = ReasonBody, responses((status = 202))
+)]
+pub(super) async fn rewind_instance(
+    State(api): State<Api>,
+    access: AppAccess<Invoke>,
+    OptionalJsonBody(ReasonBody { reason }): OptionalJsonBody<ReasonBody>,
+) -> Result<StatusCode, Problem> {
+    let key = instance_key(&access.app, &access.path)?;
+    let (execution, now) = (random_execution(), api.host.now());
+    let rewound = api.store.rewind(&key, execution, reason, now).await;
+    rewound.map_err(|error| of_instance(error, &key))?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Starts the same orchestrator with the same input, tags and version over again: as a new
+/// instance, or in place of this one where it has ended and `same_id` asks for that.
+#[utoipa::path(
+    post, path = "/apps/{app}/instances/{instance}/restart", tag = "instances",
+    request_body = RestartBody, responses((status = 201, body = InstanceView))
+)]
+pub(super) async fn restart_instance(
+    State(api): State<Api>,
+    access: AppAccess<Invoke>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    OptionalJsonBody(RestartBody { same_id }): OptionalJsonBody<RestartBody>,
+) -> Result<Created, Problem> {
+    let key = instance_key(&access.app, &access.path)?;
+    let instance = present(&api, &key).await?;
+    let order = Order {
+        app: access.app,
+        orchestrator: instance.name,
+        id: if same_id { key.id } else { random_id() },
+        input: instance.input,
+        trace_parent: trace_parent(&headers),
+        options: StartOptions {
+            tags: instance.tags,
+            version: instance.version,
+            ..StartOptions::default()
+        },
+    };
+    let path = uri.path().trim_end_matches("/restart");
+    let collection = path.rsplit_once('/').map_or(path, |(before, _)| before);
+    created(&api, order, collection).await
 }
 
 /// Removes ended instances that match, at most 500; call again while any were removed.
@@ -210,7 +314,11 @@ pub(super) fn instance_key(
     app: &weft_id::AppId,
     path: &PathParams,
 ) -> Result<InstanceKey, Problem> {
-    Ok(InstanceKey::new(app.clone(), path.get("instance")?))
+    let id: InstanceId = path.get("instance")?;
+    if id.is_entity() {
+        return Err(Problem::not_found(format!("instance {id}")));
+    }
+    Ok(InstanceKey::new(app.clone(), id))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -3,6 +3,7 @@
 mod apps;
 mod bundle;
 mod components;
+mod entities;
 mod functions;
 mod health;
 mod instances;
@@ -73,6 +74,14 @@ fn apps_routes() -> OpenApiRouter<Api> {
         ))
         .routes(routes!(instances::show_instance, instances::purge_instance))
         .routes(routes!(instances::show_history))
+        .routes(routes!(instances::rewind_instance))
+        .routes(routes!(instances::restart_instance))
+        .routes(routes!(entities::list_entities))
+        .routes(routes!(
+            entities::show_entity,
+            entities::signal_entity,
+            entities::delete_entity
+        ))
         .routes(routes!(messages::raise_event))
         .routes(routes!(messages::terminate_instance))
         .routes(routes!(messages::suspend_instance))

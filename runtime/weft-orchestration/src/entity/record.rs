@@ -70,7 +70,8 @@ pub struct EntityRecord {
     /// Operations that are not due yet, by the number of the timer that tells.
     #[serde(default)]
     pub delayed: BTreeMap<u32, Operation>,
-    /// The number that the next timer gets.
+    /// The number that the next timer gets: none is used twice, since a timer may be on its way
+    /// when it is not waited for any more.
     #[serde(default)]
     pub next_timer: u32,
     /// The timer that wakes the entity to go on with a queue which it had to leave.

@@ -24,7 +24,8 @@ pub struct Entity {
     canceled_timers: Vec<u32>,
     /// How many children this turn has started: part of their execution ids.
     started: u32,
-    seed: ExecutionId,
+    /// How many turns the entity has had.
+    turns: u64,
 }
 
 /// Operations to run one after another on the same state.
@@ -69,9 +70,9 @@ impl Entity {
     /// All timers of entities belong to this execution: an entity has no others.
     pub const EXECUTION: ExecutionId = ExecutionId::from_u128(0);
 
-    /// `seed` makes the execution ids of what the entity starts; a new one for each turn.
+    /// For a turn of an entity that has had so many before.
     #[must_use]
-    pub fn new(id: EntityId, record: EntityRecord, seed: ExecutionId, limits: Limits) -> Self {
+    pub fn new(id: EntityId, record: EntityRecord, turns: u64, limits: Limits) -> Self {
         Self {
             id,
             record,
@@ -82,7 +83,7 @@ impl Entity {
             timers: Vec::new(),
             canceled_timers: Vec::new(),
             started: 0,
-            seed,
+            turns,
         }
     }
 
@@ -120,8 +121,13 @@ impl Entity {
     }
 
     fn start_timer(&mut self, fire_at: Timestamp) -> u32 {
+        if self.record.next_timer == 0 {
+            // An entity of the same id may have been removed a while ago, with timers on their way.
+            let millis = self.now.as_millis() % (1 << 31);
+            self.record.next_timer = u32::try_from(millis).expect("below 2^31") + 1;
+        }
         let id = self.record.next_timer;
-        self.record.next_timer += 1;
+        self.record.next_timer = id.wrapping_add(1);
         self.timers.push(NewTimer {
             execution: Self::EXECUTION,
             id,
@@ -134,10 +140,11 @@ impl Entity {
         if self.record.resume_timer == Some(timer) {
             self.record.resume_timer = None;
         }
-        if let Some(operation) = self.record.delayed.remove(&timer) {
-            let due = Waiting::Operation(operation);
-            self.record.queue.push_back(due);
-        }
+        let Some(operation) = self.record.delayed.remove(&timer) else {
+            return;
+        };
+        // The clock may have gone back.
+        self.receive(operation);
     }
 
     /// Ends a lock, and a wait for it, whichever there is.
@@ -264,9 +271,10 @@ impl Entity {
                 scheduled_at,
             } => {
                 self.started += 1;
-                let namespace = uuid::Uuid::from_u128(self.seed.as_u128());
-                let child = format!("start {} {instance}", self.started);
-                let execution = uuid::Uuid::new_v5(&namespace, child.as_bytes());
+                // The time tells a new entity from a removed one of the same id.
+                let (now, turns, started) = (self.now.as_millis(), self.turns, self.started);
+                let child = format!("{} {now} {turns} {started} {instance}", self.id);
+                let execution = uuid::Uuid::new_v5(&uuid::Uuid::nil(), child.as_bytes());
                 let execution = ExecutionId::from_u128(execution.as_u128());
                 let start = Start {
                     scheduled_at,
@@ -306,10 +314,13 @@ impl Entity {
     }
 }
 
+/// Whether the lock's holder waits for the operation. A signal of the holder, which may have been
+/// sent for a later time before it asked for the lock, must not come between two calls.
 fn is_holder(owner: &LockOwner, operation: &Operation) -> bool {
-    operation.caller.as_ref().is_some_and(|caller| {
-        caller.instance == owner.instance && caller.execution == owner.execution
-    })
+    operation.reply.is_some()
+        && operation.caller.as_ref().is_some_and(|caller| {
+            caller.instance == owner.instance && caller.execution == owner.execution
+        })
 }
 
 /// To the next entity of the set, or to the owner once all of it is locked.

@@ -69,9 +69,8 @@ impl Run {
 
     /// Runs at most `most` operations.
     fn turn_of(&mut self, messages: Vec<Message>, now: u64, most: usize) -> Turn {
-        let seed = ExecutionId::from_u128(1);
         let record = std::mem::take(&mut self.record);
-        let mut entity = Entity::new(id("a"), record, seed, Limits::default());
+        let mut entity = Entity::new(id("a"), record, 0, Limits::default());
         entity.deliver(messages, Timestamp::from_millis(now));
         let mut left = most;
         while left > 0
@@ -202,9 +201,8 @@ fn what_is_left_of_a_long_queue_is_resumed_at_once() {
 
 #[test]
 fn operations_that_were_not_run_stay_in_front() {
-    let seed = ExecutionId::from_u128(1);
     let record = EntityRecord::default();
-    let mut entity = Entity::new(id("a"), record, seed, Limits::default());
+    let mut entity = Entity::new(id("a"), record, 0, Limits::default());
     entity.deliver(vec![signal("1"), signal("2")], Timestamp::default());
     let batch = entity.next_batch(10).unwrap();
     assert_eq!(batch.operations.len(), 2);

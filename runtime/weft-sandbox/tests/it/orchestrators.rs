@@ -13,13 +13,7 @@ use crate::fixture::Fixture;
 const EXECUTION: ExecutionId = ExecutionId::from_u128(42);
 
 fn start(name: &str, input: &str) -> Message {
-    Message::Start(Start {
-        execution: EXECUTION,
-        name: name.to_owned(),
-        input: Payload::from(input),
-        parent: None,
-        trace_parent: None,
-    })
+    Message::Start(Start::new(EXECUTION, name, Payload::from(input)))
 }
 
 fn done(task: u32, output: &str) -> Message {

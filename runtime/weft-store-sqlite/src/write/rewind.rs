@@ -87,9 +87,9 @@ impl Tx<'_> {
         for timer in &rewound.timers {
             self.insert_timer(row, shard, timer)?;
         }
-        for message in &rewound.messages {
-            self.put(key, &Entry::new(message), now)?;
-        }
+        let entries: Vec<_> = rewound.messages.iter().map(Entry::new).collect();
+        self.prepend(row, entries.iter())?;
+        self.wake(key.clone());
         for operation in rewound.operations {
             self.deliver_by_itself(key, operation, now)?;
         }

@@ -64,7 +64,7 @@ impl EntityRow {
         Self {
             is_empty,
             state,
-            scheduler: (!record.is_empty()).then(|| json(&record)),
+            scheduler: (record != EntityRecord::default()).then(|| json(&record)),
         }
     }
 }
@@ -165,7 +165,10 @@ impl Tx<'_> {
             }
             Next::Ended { outcome, text } => {
                 self.insert_turn(row, turn)?;
-                self.execute("DELETE FROM inbox WHERE instance = ?1", [row])?;
+                // A failed instance may be rewound, and has still been sent what it was sent.
+                if turn.status != Status::Failed {
+                    self.execute("DELETE FROM inbox WHERE instance = ?1", [row])?;
+                }
                 self.execute("DELETE FROM timer WHERE instance = ?1", [row])?;
                 let sql = "UPDATE detail SET outcome = ?2 WHERE instance = ?1";
                 self.execute(sql, params![row, text])?;

@@ -6,7 +6,7 @@ use weft_orchestration::{
 };
 
 use super::State;
-use crate::{Error, Instance};
+use crate::{Error, Instance, Wakeup};
 
 impl State {
     /// All checks come before the first change of the instance itself; a child that cannot be
@@ -43,6 +43,7 @@ impl State {
         instance.execution = rewound.execution;
         instance.status = Status::Running;
         instance.outcome = None;
+        instance.updated_at = now;
         instance.turns = rewound.history.len() as u64;
         instance.history_len = rewound.history.iter().map(|turn| turn.len() as u64).sum();
         record.history = rewound.history;
@@ -56,9 +57,9 @@ impl State {
         for timer in rewound.timers {
             self.add_timer(key, &timer);
         }
-        for message in rewound.messages {
-            self.put(key, message, now);
-        }
+        self.prepend(key, rewound.messages);
+        self.woken.push(Wakeup::of(key.clone()));
+        self.refresh(key);
         for operation in rewound.operations {
             self.deliver(&key.app, operation, now);
         }

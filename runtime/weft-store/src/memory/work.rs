@@ -360,11 +360,23 @@ impl State {
     fn end(&mut self, key: &InstanceKey, outcome: Outcome) {
         self.clear_timers(key);
         if let Some(record) = self.instances.get_mut(key) {
-            record.inbox.clear();
+            // A failed instance may be rewound, and has still been sent what it was sent.
+            if outcome.status() != Status::Failed {
+                record.inbox.clear();
+            }
             record.instance.status = outcome.status();
             record.instance.outcome = Some(outcome.clone());
         }
         self.ended.push((key.clone(), outcome));
+    }
+
+    /// Puts messages before everything that is in the inbox.
+    pub(super) fn prepend(&mut self, key: &InstanceKey, messages: Vec<Message>) {
+        self.messages_front -= i64::try_from(messages.len()).expect("fewer messages than 2^63");
+        let first = self.messages_front;
+        if let Some(record) = self.instances.get_mut(key) {
+            record.inbox.extend((first..).map(MessageSeq).zip(messages));
+        }
     }
 
     fn begin_anew(&mut self, key: &InstanceKey, start: Start, carried: Vec<Message>) {
@@ -372,11 +384,9 @@ impl State {
         let front: Vec<_> = std::iter::once(Message::Start(start.clone()))
             .chain(carried)
             .collect();
-        self.messages_front -= i64::try_from(front.len()).expect("fewer messages than 2^63");
-        let first = self.messages_front;
+        self.prepend(key, front);
         if let Some(record) = self.instances.get_mut(key) {
             record.history.clear();
-            record.inbox.extend((first..).map(MessageSeq).zip(front));
             let instance = &mut record.instance;
             instance.execution = start.execution;
             instance.name = start.name;

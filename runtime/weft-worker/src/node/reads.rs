@@ -122,6 +122,7 @@ impl Loop {
             | StoreError::AlreadyExists { .. }
             | StoreError::Ended { .. }
             | StoreError::StillOpen { .. }
+            | StoreError::NotRewindable(_)
             | StoreError::LeaseLost
             | StoreError::Conflict
             | StoreError::TooLarge(_)

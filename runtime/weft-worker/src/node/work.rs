@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use weft_id::InstanceKey;
-use weft_orchestration::{Failure, failure_kind};
+use weft_orchestration::{Failure, NewTimer, failure_kind};
 use weft_store::{Loaded, PendingTask, PendingTimer, Shard, TaskSeq};
 
 use super::slot::{Slot, State, Taken};
@@ -174,6 +174,7 @@ impl Loop {
                 slot.live = live;
                 self.take_stock(key);
             }
+            Finished::Scheduled(timer) => self.begin_later(key, timer),
             Finished::Gone => self.take_stock(key),
             Finished::Retry { arrivals, cause } => {
                 slot.dirty = true;
@@ -195,6 +196,17 @@ impl Loop {
             Finished::Broken(reason) => return self.broken(reason),
         }
         self.rest(key);
+    }
+
+    fn begin_later(&mut self, key: &InstanceKey, timer: NewTimer) {
+        if let Some(timers) = self.timers.get_mut(&Shard::of(key)) {
+            timers.insert(PendingTimer {
+                key: key.clone(),
+                execution: timer.execution,
+                id: timer.id,
+                fire_at: timer.fire_at,
+            });
+        }
     }
 
     /// Keeps arrivals for the next turn. They stay known, so that what they came from is not run
@@ -288,6 +300,9 @@ impl Loop {
             if committed.resumed {
                 timers.reload();
             }
+        }
+        if committed.rewound {
+            self.read_again(lease.shard);
         }
         let slot = self.slots.get_mut(key).expect("the caller holds it");
         slot.live = committed.live;

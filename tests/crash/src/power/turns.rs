@@ -18,13 +18,7 @@ pub(super) fn key(id: &str) -> InstanceKey {
 }
 
 fn start() -> Start {
-    Start {
-        execution: EXECUTION,
-        name: "flow".to_owned(),
-        input: Payload::null(),
-        parent: None,
-        trace_parent: None,
-    }
+    Start::new(EXECUTION, "flow", Payload::null())
 }
 
 pub(super) async fn leases(store: &SqliteStore) -> Result<Vec<Lease>, Error> {
@@ -36,7 +30,7 @@ pub(super) async fn create(store: &SqliteStore, key: &InstanceKey) -> Result<(),
     let new = NewInstance {
         key: key.clone(),
         start: start(),
-        reuse: IdReuse::Never,
+        reuse: IdReuse::never(),
         now: Timestamp::from_millis(0),
     };
     store.create(new).await
