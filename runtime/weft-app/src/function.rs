@@ -38,6 +38,7 @@ pub enum FunctionKind {
     Http,
     Activity,
     Orchestrator,
+    Entity,
 }
 
 impl FunctionKind {
@@ -47,6 +48,7 @@ impl FunctionKind {
             Self::Http => "http",
             Self::Activity => "activity",
             Self::Orchestrator => "orchestrator",
+            Self::Entity => "entity",
         }
     }
 }

@@ -12,8 +12,12 @@ wasmtime::component::bindgen!({
             import wasi:keyvalue/atomics@0.2.0-draft;
             import weft:functions/client@0.1.0;
             import weft:functions/durable@0.1.0;
+            import weft:functions/entities@0.1.0;
+            import weft:functions/entity-client@0.1.0;
+            import weft:functions/entity-context@0.1.0;
             export weft:functions/activity@0.1.0;
             export weft:functions/orchestrator@0.1.0;
+            export weft:functions/entity@0.1.0;
             export weft:functions/describe@0.1.0;
         }
     ",

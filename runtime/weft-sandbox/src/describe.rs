@@ -25,9 +25,10 @@ impl Sandbox {
     ) -> Result<Vec<DescribedFunction>, UploadError> {
         let own_name = name.as_str().parse();
         let own_name = own_name.expect("names of components and functions have one syntax");
-        let Some(indices) = &loaded.describe else {
+        let (indices, entity) = (loaded.describe.as_ref(), loaded.entity().ok());
+        if indices.is_none() && entity.is_none() {
             return Ok(undescribed(&own_name, loaded));
-        };
+        }
         let call = Invocation {
             app: weft_id::AppId::default(),
             function: Arc::new(asked(&own_name, name)),
@@ -37,22 +38,37 @@ impl Sandbox {
         let mut store = self.store(call, Role::Describe, TIMEOUT);
         let ask = async {
             let instance = loaded.pre.instantiate_async(&mut store).await?;
-            let guest = indices.load(&mut store, &instance)?;
-            guest.call_describe(&mut store).await
+            let functions = match indices {
+                Some(indices) => {
+                    let guest = indices.load(&mut store, &instance)?;
+                    guest.call_describe(&mut store).await?
+                }
+                None => Vec::new(),
+            };
+            let entities = match entity {
+                Some(indices) => {
+                    let guest = indices.load(&mut store, &instance)?;
+                    guest.call_names(&mut store).await?
+                }
+                None => Vec::new(),
+            };
+            wasmtime::Result::Ok((functions, entities))
         };
-        let answer = match tokio::time::timeout(TIMEOUT, ask).await {
+        let (answer, entities) = match tokio::time::timeout(TIMEOUT, ask).await {
             Ok(Ok(functions)) => functions,
             Ok(Err(error)) => return Err(failed(&store.data().explain(&error))),
             Err(_) => return Err(failed(&CallError::Timeout(TIMEOUT))),
         };
-        if answer.is_empty() {
+        if answer.is_empty() && entities.is_empty() {
             return Ok(undescribed(&own_name, loaded));
         }
-        if answer.len() > FUNCTIONS_MAX {
+        if answer.len() + entities.len() > FUNCTIONS_MAX {
             let why = format!("it lists more than {FUNCTIONS_MAX} functions");
             return Err(UploadError::Describe(why));
         }
-        let functions: Result<Vec<_>, _> = answer.into_iter().map(check).collect();
+        let described = answer.into_iter().map(check);
+        let entities = entities.iter().map(|name| described_entity(name));
+        let functions: Result<Vec<_>, _> = described.chain(entities).collect();
         let functions = functions.map_err(UploadError::Describe)?;
         check_roles(&functions, loaded)?;
         Ok(functions)
@@ -80,6 +96,7 @@ fn undescribed(name: &weft_id::Function, loaded: &Loaded) -> Vec<DescribedFuncti
         (FunctionKind::Http, loaded.http().is_ok()),
         (FunctionKind::Activity, loaded.activity().is_ok()),
         (FunctionKind::Orchestrator, loaded.orchestrator().is_ok()),
+        (FunctionKind::Entity, loaded.entity().is_ok()),
     ];
     let kind = kinds.into_iter().find(|(_, exported)| *exported);
     let (kind, _) = kind.expect("a component without any role is not loaded");
@@ -136,6 +153,18 @@ fn check(function: describe::Function) -> Result<DescribedFunction, String> {
     })
 }
 
+fn described_entity(name: &str) -> Result<DescribedFunction, String> {
+    Ok(DescribedFunction {
+        name: name.parse().map_err(|error| format!("{name:?}: {error}"))?,
+        kind: FunctionKind::Entity,
+        description: None,
+        input_schema: None,
+        output_schema: None,
+        route: None,
+        methods: Vec::new(),
+    })
+}
+
 fn check_roles(functions: &[DescribedFunction], loaded: &Loaded) -> Result<(), UploadError> {
     let mut names = std::collections::BTreeSet::new();
     for function in functions {
@@ -147,6 +176,7 @@ fn check_roles(functions: &[DescribedFunction], loaded: &Loaded) -> Result<(), U
             FunctionKind::Http => loaded.http().map(drop),
             FunctionKind::Activity => loaded.activity().map(drop),
             FunctionKind::Orchestrator => loaded.orchestrator().map(drop),
+            FunctionKind::Entity => loaded.entity().map(drop),
         };
         role.map_err(|error| UploadError::Describe(format!("it lists {name}, but {error}")))?;
     }

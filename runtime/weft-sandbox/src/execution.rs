@@ -181,7 +181,7 @@ impl Execution {
         }
         let turn = self.durable.replay().take_turn();
         match turn.after {
-            After::Waiting | After::Suspended => {}
+            After::Waiting | After::Suspended | After::Entity(_) => {}
             After::Ended(_) | After::ContinuedAsNew { .. } => self.stage = Stage::Ended,
         }
         Ok(turn)

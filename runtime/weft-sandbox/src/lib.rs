@@ -21,6 +21,7 @@ mod config;
 mod describe;
 mod egress;
 mod engine;
+mod entity;
 mod error;
 mod execution;
 mod host;

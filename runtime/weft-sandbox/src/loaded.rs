@@ -4,7 +4,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
-use crate::bindings::exports::weft::functions::{activity, describe, orchestrator};
+use crate::bindings::exports::weft::functions::{activity, describe, entity, orchestrator};
 use crate::state::State;
 use crate::{CallError, UploadError};
 
@@ -13,6 +13,7 @@ pub(crate) struct Loaded {
     http: Option<ProxyPre<State>>,
     activity: Option<activity::GuestIndices>,
     orchestrator: Option<orchestrator::GuestIndices>,
+    entity: Option<entity::GuestIndices>,
     pub(crate) describe: Option<describe::GuestIndices>,
 }
 
@@ -25,10 +26,17 @@ impl Loaded {
             http: ProxyPre::new(pre.clone()).ok(),
             activity: activity::GuestIndices::new(&pre).ok(),
             orchestrator: orchestrator::GuestIndices::new(&pre).ok(),
+            entity: entity::GuestIndices::new(&pre).ok(),
             describe: describe::GuestIndices::new(&pre).ok(),
             pre,
         };
-        if loaded.http.is_none() && loaded.activity.is_none() && loaded.orchestrator.is_none() {
+        let roles = [
+            loaded.http.is_some(),
+            loaded.activity.is_some(),
+            loaded.orchestrator.is_some(),
+            loaded.entity.is_some(),
+        ];
+        if !roles.contains(&true) {
             let exports = exports(component);
             return Err(UploadError::WrongWorld { exports });
         }
@@ -48,6 +56,11 @@ impl Loaded {
     pub(crate) fn orchestrator(&self) -> Result<&orchestrator::GuestIndices, CallError> {
         let role = "orchestrator (weft:functions/orchestrator)";
         self.orchestrator.as_ref().ok_or(CallError::NoRole(role))
+    }
+
+    pub(crate) fn entity(&self) -> Result<&entity::GuestIndices, CallError> {
+        let role = "entity (weft:functions/entity)";
+        self.entity.as_ref().ok_or(CallError::NoRole(role))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use weft_id::{AppId, Function, InstanceId};
+use weft_id::{AppId, EntityId, Function, InstanceId};
 use weft_orchestration::{Payload, Status, Timestamp};
 use weft_store::{Digest, KeyValue};
 
@@ -79,6 +79,30 @@ pub trait Client: Send + Sync {
         control: Control,
         reason: &str,
     ) -> Result<(), ClientError>;
+
+    /// Sends an operation to an entity, which is created where it does not exist; durable when it
+    /// returns.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`] where the app has no such entity.
+    async fn signal_entity(
+        &self,
+        app: &AppId,
+        entity: &EntityId,
+        operation: &str,
+        input: Payload,
+        at: Option<Timestamp>,
+    ) -> Result<(), ClientError>;
+
+    /// The state of an entity; `None` where it has none.
+    ///
+    /// # Errors
+    /// [`ClientError::Unavailable`].
+    async fn entity_state(
+        &self,
+        app: &AppId,
+        entity: &EntityId,
+    ) -> Result<Option<Payload>, ClientError>;
 }
 
 /// What [`Client::control`] does to an instance.

@@ -13,6 +13,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::config::{GuestLimits, Invocation};
 use crate::egress::{Egress, Hooks};
 use crate::engine::TICK;
+use crate::entity::Operating;
 use crate::execution::Durable;
 use crate::logs::Logs;
 use crate::services::{LogLevel, Services};
@@ -24,6 +25,7 @@ pub(crate) enum Role {
     Http,
     Activity,
     Orchestrator(Arc<Durable>),
+    Entity(Arc<Operating>),
     Describe,
 }
 
@@ -34,6 +36,7 @@ impl Role {
             Self::Http => "HTTP functions",
             Self::Activity => "activities",
             Self::Orchestrator(_) => "orchestrators",
+            Self::Entity(_) => "entities",
             Self::Describe => "`describe`",
         }
     }
@@ -151,7 +154,7 @@ impl State {
         match &self.role {
             // Whoever drives the turn counts its time from one interruption to the next.
             Role::Orchestrator(durable) => durable.interrupted(),
-            Role::Http | Role::Activity | Role::Describe => {
+            Role::Http | Role::Activity | Role::Entity(_) | Role::Describe => {
                 let elapsed = self.started.elapsed();
                 if elapsed >= self.timeout {
                     return Err(TimeUp.into());

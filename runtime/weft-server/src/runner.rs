@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use weft_app::FunctionKind;
-use weft_orchestration::{Failure, Payload, failure_kind};
+use weft_orchestration::{Batch, BatchDone, Failure, Payload, failure_kind};
 use weft_sandbox::{CallError, Sandbox};
-use weft_worker::{ActivityCall, Open, OpenError, Opened, Runner, TurnError};
+use weft_worker::{ActivityCall, EntityBatch, Open, OpenError, Opened, Runner, TurnError};
 
 use crate::deployments::Deployments;
 
@@ -65,6 +65,39 @@ impl Runner for SandboxRunner {
             Ok(completed) => completed.result,
             Err(error) => Err(error.to_failure()),
         }
+    }
+
+    async fn operate(
+        &self,
+        EntityBatch { key, batch }: EntityBatch,
+    ) -> Result<BatchDone, TurnError> {
+        let name = batch.entity.name();
+        let found = self
+            .deployments
+            .find(&key.app, None, name, FunctionKind::Entity)
+            .await
+            .map_err(|error| TurnError::Busy(error.to_string()))?;
+        let Some((_, mut invocation)) = found else {
+            return Ok(refused(&batch, &unknown("entity", name)));
+        };
+        invocation.instance = Some(key.id.clone());
+        match self.sandbox.operate(invocation, batch.clone()).await {
+            Ok(done) => Ok(done),
+            Err(error @ (CallError::NoRole(_) | CallError::NoComponent(_))) => {
+                Ok(refused(&batch, &error.to_failure()))
+            }
+            Err(error) => Err(transient(error)),
+        }
+    }
+}
+
+/// An entity that nobody serves fails whatever is asked of it, as an activity does.
+fn refused(batch: &Batch, failure: &Failure) -> BatchDone {
+    let results = batch.operations.iter().map(|_| Err(failure.clone()));
+    BatchDone {
+        results: results.collect(),
+        state: batch.state.clone(),
+        effects: Vec::new(),
     }
 }
 

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use weft_api::LogBook;
 use weft_api::logs::{Level, Record, Source};
 use weft_app::FunctionKind;
-use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
-use weft_orchestration::{Failure, Message, Outcome, Payload, Start};
+use weft_id::{AppId, EntityId, ExecutionId, InstanceId, InstanceKey};
+use weft_orchestration::{Failure, Message, Operation, Outcome, Payload, Start, Timestamp};
 use weft_sandbox::{
     Client, ClientError, Components, Control, InstanceStatus, LogLevel, LogRecord, LogSink,
 };
@@ -129,6 +129,43 @@ impl Client for InstanceClient {
             Control::Resume => Message::Resume { reason },
         };
         self.send(app, instance, message).await
+    }
+
+    async fn signal_entity(
+        &self,
+        app: &AppId,
+        entity: &EntityId,
+        operation: &str,
+        input: Payload,
+        at: Option<Timestamp>,
+    ) -> Result<(), ClientError> {
+        let found = self
+            .deployments
+            .find(app, None, entity.name(), FunctionKind::Entity)
+            .await
+            .map_err(refused)?;
+        if found.is_none() {
+            let why = format!("the app has no entity {}", entity.name());
+            return Err(ClientError::Invalid(why));
+        }
+        let message = Message::Operation(Operation {
+            name: operation.to_owned(),
+            input,
+            caller: None,
+            reply: None,
+            at,
+            trace_parent: None,
+        });
+        self.send(app, &entity.instance(), message).await
+    }
+
+    async fn entity_state(
+        &self,
+        app: &AppId,
+        entity: &EntityId,
+    ) -> Result<Option<Payload>, ClientError> {
+        let found = self.store.entity(app, entity).await.map_err(refused)?;
+        Ok(found.and_then(|entity| entity.state))
     }
 }
 

@@ -13,6 +13,9 @@ pub mod imports {
                 import weft:functions/types@0.1.0;
                 import weft:functions/durable@0.1.0;
                 import weft:functions/client@0.1.0;
+                import weft:functions/entities@0.1.0;
+                import weft:functions/entity-client@0.1.0;
+                import weft:functions/entity-context@0.1.0;
                 import wasi:keyvalue/store@0.2.0-draft;
                 import wasi:keyvalue/atomics@0.2.0-draft;
                 import wasi:config/store@0.2.0-rc.1;
@@ -49,6 +52,20 @@ pub mod orchestrator {
         with: { "weft:functions/types@0.1.0": crate::bindings::imports::weft::functions::types },
         pub_export_macro: true,
         export_macro_name: "export_orchestrators",
+    });
+}
+
+pub mod entity {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: r"
+            package weft:sdk-entity;
+            world entity-role { export weft:functions/entity@0.1.0; }
+        ",
+        world: "weft:sdk-entity/entity-role",
+        with: { "weft:functions/types@0.1.0": crate::bindings::imports::weft::functions::types },
+        pub_export_macro: true,
+        export_macro_name: "export_entities",
     });
 }
 

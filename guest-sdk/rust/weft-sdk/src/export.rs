@@ -7,10 +7,11 @@
 ///     http: [upload, sheet],
 ///     orchestrators: [process],
 ///     activities: [analyse, combine],
+///     entities: [Counter],
 /// }
 /// ```
 ///
-/// Each of the three lists may be left out; the component then does not export that role.
+/// Each of the four lists may be left out; the component then does not export that role.
 /// Natively it checks the names and exports nothing.
 #[macro_export]
 macro_rules! export {
@@ -20,7 +21,9 @@ macro_rules! export {
 
             impl $crate::rt::describe::Guest for Component {
                 fn describe() -> ::std::vec::Vec<$crate::rt::describe::Function> {
-                    ::std::vec![$($(<$function as $crate::Function>::describe()),+),+]
+                    let mut functions = ::std::vec::Vec::new();
+                    $($crate::__describe_role!(functions $role [$($function),+]);)+
+                    functions
                 }
             }
 
@@ -37,9 +40,47 @@ macro_rules! export {
     };
 }
 
+// Entities name themselves in the interface that runs them.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __describe_role {
+    ($functions:ident entities [$($function:path),+]) => {
+        let _: &mut ::std::vec::Vec<$crate::rt::describe::Function> = &mut $functions;
+    };
+    ($functions:ident $role:ident [$($function:path),+]) => {
+        $($functions.push(<$function as $crate::Function>::describe());)+
+    };
+}
+
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export_role {
+    (entities $component:ident [$($function:path),+]) => {
+        impl $crate::rt::entity::Guest for $component {
+            fn names() -> ::std::vec::Vec<::std::string::String> {
+                ::std::vec![$(<$function as $crate::Entity>::NAME.to_owned()),+]
+            }
+
+            fn run(
+                name: ::std::string::String,
+                key: ::std::string::String,
+                operation: ::std::string::String,
+                input: ::std::string::String,
+            ) -> ::std::result::Result<::std::string::String, $crate::rt::types::Failure> {
+                $(if name == <$function as $crate::Entity>::NAME {
+                    return $crate::rt::run_entity::<$function>(key, operation, input);
+                })+
+                Err($crate::rt::unknown(&name))
+            }
+        }
+        #[cfg(target_arch = "wasm32")]
+        $crate::bindings::entity::export_entities!(
+            $component with_types_in $crate::bindings::entity
+        );
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn() -> ::std::vec::Vec<::std::string::String> =
+            <$component as $crate::rt::entity::Guest>::names;
+    };
     (activities $component:ident [$($function:path),+]) => {
         impl $crate::rt::activity::Guest for $component {
             fn run(
@@ -109,6 +150,6 @@ macro_rules! __export_role {
         ) = <$component as $crate::rt::wasip2::exports::http::incoming_handler::Guest>::handle;
     };
     ($other:ident $($rest:tt)*) => {
-        ::std::compile_error!("the roles are `activities`, `orchestrators` and `http`");
+        ::std::compile_error!("the roles are `activities`, `orchestrators`, `entities` and `http`");
     };
 }

@@ -6,6 +6,7 @@ mod activity;
 pub mod bindings;
 pub mod client;
 pub mod config;
+pub mod entity;
 mod export;
 mod failure;
 mod function;
@@ -19,12 +20,15 @@ mod retry;
 pub mod testing;
 
 pub use activity::Call;
+pub use entity::{Entity, EntityId};
 pub use failure::Failure;
 pub use function::{Activity, Function, HttpFunction, Orchestrator};
 pub use futures_util::future::{
     Either, join, join_all, select, select_all, try_join, try_join_all,
 };
-pub use orchestration::{ActivityCall, Context, Event, SubOrchestrationCall, Timer};
+pub use orchestration::{
+    ActivityCall, Context, EntityCall, Event, Lock, SubOrchestrationCall, Timer,
+};
 pub use retry::RetryPolicy;
 pub use schemars::JsonSchema;
 pub use weft_sdk_macros::{activity, http, orchestrator};
@@ -35,8 +39,10 @@ pub mod rt {
     pub use crate::activity::{run as run_activity, unknown};
     pub use crate::bindings::activity::exports::weft::functions::activity;
     pub use crate::bindings::describe::exports::weft::functions::describe;
+    pub use crate::bindings::entity::exports::weft::functions::entity;
     pub use crate::bindings::imports::weft::functions::types;
     pub use crate::bindings::orchestrator::exports::weft::functions::orchestrator;
+    pub use crate::entity::run as run_entity;
     pub use crate::function::{describe_activity, describe_http, describe_orchestrator};
     pub use crate::http::{Entry, serve};
     pub use crate::orchestration::run_in_component as run_orchestrator;

@@ -134,6 +134,9 @@ fn require_activity(function: &Function) -> Result<(), Problem> {
             Some(Trigger::Http { route, .. }) => format!("send a request to /api/{route}"),
             None => "it has no route".to_owned(),
         },
+        FunctionKind::Entity => {
+            "signal it with POST /admin/v1/apps/{app}/entities/{entity}".to_owned()
+        }
         FunctionKind::Orchestrator => {
             "start it with POST /admin/v1/apps/{app}/instances".to_owned()
         }

@@ -40,6 +40,7 @@ async fn starting_answers_with_the_links_of_the_instance() {
             "purgeHistoryDeleteUri": format!("{base}?{query}"),
             "restartPostUri": format!("{base}/restart?{query}"),
             "suspendPostUri": format!("{base}/suspend?reason={{text}}&{query}"),
+            "rewindPostUri": format!("{base}/rewind?reason={{text}}&{query}"),
             "resumePostUri": format!("{base}/resume?reason={{text}}&{query}"),
         })
     );
@@ -349,13 +350,64 @@ async fn the_history_folds_what_was_scheduled_into_what_came_of_it() {
 }
 
 #[tokio::test]
+async fn only_a_failed_instance_is_rewound() {
+    let node = node().await;
+    node.start("open").await;
+    let open = post(&node, "/instances/open/rewind?reason=r").await;
+    assert_eq!(open.problem(), (400, "invalid-request"));
+    let key = node.start("ended").await;
+    let output = Outcome::Completed(Payload::null());
+    node.end(&key, output).await;
+    let ended = post(&node, "/instances/ended/rewind").await;
+    assert_eq!(ended.problem(), (410, "instance-ended"));
+    let absent = post(&node, "/instances/absent/rewind").await;
+    assert_eq!(absent.problem(), (404, "not-found"));
+}
+
+#[tokio::test]
+async fn an_entity_is_signaled_read_and_listed() {
+    let node = node().await;
+    for bad in [
+        "/entities/a%40b/k",
+        &format!("/entities/c/{}", "k".repeat(100)),
+    ] {
+        assert_eq!(post(&node, bad).await.status, 400, "{bad}");
+    }
+    let path = format!("{D}/entities/Counter/a?op=add");
+    let sent = node.json(Method::POST, &path, json!(5)).await;
+    assert_eq!(sent.status, 202);
+    // What has not run has left no state.
+    assert_eq!(get(&node, "/entities/counter/a").await.status, 404);
+    assert_eq!(get(&node, "/entities/").await.ok(), json!([]));
+    let id: weft_id::EntityId = "@counter@a".parse().unwrap();
+    let app = weft_id::AppId::default();
+    let entity = weft_store::Entities::entity(&*node.store, &app, &id).await.unwrap().unwrap();
+    assert_eq!(entity.queued, 1);
+    let deleted = node
+        .call(Method::DELETE, &format!("{D}/entities/counter/$"))
+        .await;
+    assert_eq!(deleted.status, 202);
+    let listed = node
+        .get("/admin/v1/apps/default/entities?transient=true")
+        .await
+        .ok();
+    assert_eq!(listed["entities"][0]["id"], "@counter@");
+    assert_eq!(listed["entities"][1]["queued"], 1);
+    assert_eq!(
+        node.get("/admin/v1/apps/default/instances/@counter@a")
+            .await
+            .status,
+        404
+    );
+}
+
+#[tokio::test]
 async fn a_wrong_method_and_what_is_not_offered_are_404() {
     let node = node().await;
     node.start("a").await;
     for (method, path) in [
         (Method::PUT, "/instances/a"),
         (Method::GET, "/orchestrators/saga"),
-        (Method::POST, "/instances/a/rewind"),
         (Method::GET, "/instances/a/restart"),
         (Method::POST, "/instances/a/restart/more"),
         (Method::GET, "/entities/counter/1"),

@@ -56,7 +56,9 @@ pub(crate) fn run(args: &Args, target: &Target) -> Result<()> {
         let route = match (&function.route, function.kind) {
             (Some(route), _) => format!("/api/{route}"),
             (None, FunctionKind::Http) => format!("/api/{}", function.name),
-            (None, FunctionKind::Activity | FunctionKind::Orchestrator) => "-".to_owned(),
+            (None, FunctionKind::Activity | FunctionKind::Orchestrator | FunctionKind::Entity) => {
+                "-".to_owned()
+            }
         };
         table.row([
             function.name.to_string(),

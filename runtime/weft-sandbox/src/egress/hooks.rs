@@ -34,7 +34,7 @@ pub(crate) struct Hooks {
 impl Hooks {
     pub(crate) fn new(egress: &Arc<Egress>, call: &Invocation, role: &Role, logs: &Logs) -> Self {
         let refusal = match role {
-            Role::Http | Role::Activity => None,
+            Role::Http | Role::Activity | Role::Entity(_) => None,
             Role::Orchestrator(_) | Role::Describe => Some(format!(
                 "HTTP requests are not for {}: the answers differ between replays; call an \
                  activity that makes the request",

@@ -12,16 +12,21 @@ use crate::state::{Role, State};
 /// As much as the management API takes in one body.
 const PAYLOAD_BYTES_MAX: usize = 4 << 20;
 
-type Access = Result<(Arc<dyn Client>, AppId), Error>;
+pub(super) type Access = Result<(Arc<dyn Client>, AppId), Error>;
 
 impl State {
     /// The client and the app that it acts on, for the roles that may use it.
-    fn client(&self) -> Access {
+    pub(super) fn client(&self) -> Access {
         match &self.role {
             Role::Http | Role::Activity => {
                 let client = Arc::clone(&self.services.client);
                 Ok((client, self.call.app.clone()))
             }
+            Role::Entity(_) => Err(Error::Invalid(
+                "weft:functions/client is not for entities: what they start and signal goes \
+                 through weft:functions/entity-context, so that it counts with their state"
+                    .to_owned(),
+            )),
             Role::Orchestrator(_) | Role::Describe => Err(Error::Invalid(format!(
                 "weft:functions/client is not for {}: an orchestrator uses call-sub-orchestrator \
                  and send-event of weft:functions/durable, or calls an activity",
@@ -134,12 +139,12 @@ impl Host for State {
     }
 }
 
-fn parse(instance: &str) -> Result<InstanceId, Error> {
+pub(super) fn parse(instance: &str) -> Result<InstanceId, Error> {
     let parsed = instance.parse();
     parsed.map_err(|error: weft_id::Error| Error::Invalid(error.to_string()))
 }
 
-fn bounded(what: &str, text: &str) -> Result<(), Error> {
+pub(super) fn bounded(what: &str, text: &str) -> Result<(), Error> {
     if text.len() > PAYLOAD_BYTES_MAX {
         let len = text.len();
         let why = format!("{what} has at most {PAYLOAD_BYTES_MAX} bytes, this one has {len}");
@@ -148,7 +153,7 @@ fn bounded(what: &str, text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_name(what: &str, name: &str) -> Result<(), Error> {
+pub(super) fn check_name(what: &str, name: &str) -> Result<(), Error> {
     let max = Limits::default().name_bytes_max;
     if name.is_empty() || name.len() > max || name.chars().any(char::is_control) {
         let why = format!("the name of {what} has 1 to {max} bytes and no control characters");
@@ -158,7 +163,7 @@ fn check_name(what: &str, name: &str) -> Result<(), Error> {
 }
 
 /// JSON text as the management API takes it.
-fn payload(text: String) -> Result<Payload, Error> {
+pub(super) fn payload(text: String) -> Result<Payload, Error> {
     bounded("a payload", &text)?;
     serde_json::from_str::<serde::de::IgnoredAny>(&text)
         .map_err(|error| Error::Invalid(format!("a payload is JSON: {error}")))?;

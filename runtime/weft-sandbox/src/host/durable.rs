@@ -14,15 +14,17 @@ use crate::execution::Durable;
 use crate::state::{Refused, Role, State};
 
 impl State {
-    fn durable(&self) -> wasmtime::Result<&Arc<Durable>> {
+    pub(super) fn durable(&self) -> wasmtime::Result<&Arc<Durable>> {
         match &self.role {
             Role::Orchestrator(durable) => Ok(durable),
-            Role::Http | Role::Activity | Role::Describe => Err(Refused(format!(
-                "weft:functions/durable is not for {}: start an orchestration with \
+            Role::Http | Role::Activity | Role::Entity(_) | Role::Describe => {
+                Err(Refused(format!(
+                    "weft:functions/durable is not for {}: start an orchestration with \
                  weft:functions/client instead",
-                self.role.plural()
-            ))
-            .into()),
+                    self.role.plural()
+                ))
+                .into())
+            }
         }
     }
 }

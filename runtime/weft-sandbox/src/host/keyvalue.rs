@@ -21,7 +21,7 @@ impl Host for State {
         identifier: String,
     ) -> wasmtime::Result<Result<Resource<Bucket>, Error>> {
         match &self.role {
-            Role::Http | Role::Activity => {}
+            Role::Http | Role::Activity | Role::Entity(_) => {}
             Role::Orchestrator(_) | Role::Describe => {
                 let role = self.role.plural();
                 return Ok(Err(Error::Other(format!(

@@ -6,6 +6,8 @@
 mod client;
 mod config;
 mod durable;
+mod entities;
+mod entity_context;
 pub(crate) mod keyvalue;
 mod logging;
 
@@ -31,6 +33,9 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     functions::types::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
     functions::client::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
     functions::durable::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
+    functions::entities::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
+    functions::entity_client::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
+    functions::entity_context::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
     Ok(linker)
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use weft_app::{Auth, Function, FunctionKind, Limits};
-use weft_id::{AppId, InstanceId};
+use weft_id::{AppId, EntityId, InstanceId};
 use weft_orchestration::{Payload, Status, Timestamp};
 use weft_sandbox::{
     Client, ClientError, Components, Config, Control, InstanceStatus, Invocation, LogRecord,
@@ -190,6 +190,26 @@ impl Client for World {
         _: &str,
     ) -> Result<(), ClientError> {
         Err(ClientError::NotFound)
+    }
+
+    async fn signal_entity(
+        &self,
+        _: &AppId,
+        _: &EntityId,
+        _: &str,
+        _: Payload,
+        _: Option<Timestamp>,
+    ) -> Result<(), ClientError> {
+        Ok(())
+    }
+
+    async fn entity_state(
+        &self,
+        _: &AppId,
+        entity: &EntityId,
+    ) -> Result<Option<Payload>, ClientError> {
+        let state = format!("{:?}", entity.key());
+        Ok((entity.name() == "counter").then(|| Payload::from(state)))
     }
 }
 

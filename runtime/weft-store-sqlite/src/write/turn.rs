@@ -42,7 +42,7 @@ enum Next {
         text: String,
     },
     Anew {
-        start: StartRow,
+        start: Box<StartRow>,
         carried: Vec<Entry>,
     },
     Entity(EntityRow),
@@ -78,14 +78,14 @@ pub(super) struct Letter {
 
 #[derive(Debug)]
 enum Ready {
-    Child(StartRow),
+    Child(Box<StartRow>),
     Message(Entry),
 }
 
 impl Letter {
     pub(super) fn new(outgoing: Outgoing) -> Self {
         let ready = match &outgoing.message {
-            Message::Start(start) => Ready::Child(StartRow::new(start.clone())),
+            Message::Start(start) => Ready::Child(Box::new(StartRow::new(start.clone()))),
             message => Ready::Message(Entry::new(message)),
         };
         Self { outgoing, ready }
@@ -111,7 +111,7 @@ impl TurnRow {
                 (outcome.status(), Next::Ended { outcome, text })
             }
             After::ContinuedAsNew { start, carried } => {
-                let start = StartRow::new(start);
+                let start = Box::new(StartRow::new(start));
                 let carried = carried.iter().map(Entry::new).collect();
                 (Status::Running, Next::Anew { start, carried })
             }

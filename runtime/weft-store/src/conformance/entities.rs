@@ -167,7 +167,7 @@ pub async fn a_lock_granted_to_nobody_is_released(store: &(impl Store + ?Sized))
     commit.turn.messages = vec![to("gone", grant.clone())];
     worker.commit(commit).await.unwrap();
     let unlock = Message::Unlock(owner("gone"));
-    assert_eq!(worker.inbox(&last).await, [unlock.clone()]);
+    assert_eq!(worker.inbox(&last).await, std::slice::from_ref(&unlock));
     assert_eq!(worker.inbox(&first).await.last(), Some(&unlock));
 
     let open = key("open");

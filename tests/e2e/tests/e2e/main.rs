@@ -16,4 +16,5 @@ mod hostile;
 mod http;
 mod node;
 mod orders;
+mod patterns;
 mod photos;

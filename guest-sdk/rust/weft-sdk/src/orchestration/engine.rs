@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::bindings::imports::weft::functions::durable;
+use crate::bindings::imports::weft::functions::{durable, entities};
 use crate::{Failure, RetryPolicy, millis};
 
 /// A task of one execution. Numbers grow in the order in which tasks are started.
@@ -23,6 +23,10 @@ pub(crate) trait Engine {
     fn cancel(&self, task: Task);
     fn wait_for_event(&self, name: &str) -> Task;
     fn send_event(&self, instance_id: &str, name: &str, payload: &str);
+    fn call_entity(&self, entity: &str, operation: &str, input: &str) -> Task;
+    fn signal_entity(&self, entity: &str, operation: &str, input: &str, at_ms: Option<f64>);
+    fn lock(&self, entities: &[String]) -> Task;
+    fn unlock(&self, lock: Task);
     fn is_ready(&self, task: Task) -> bool;
     /// The position of the task that was done first; `tasks` is not empty.
     fn wait_any(&self, tasks: &[Task]) -> usize;
@@ -70,6 +74,22 @@ impl Engine for Platform {
 
     fn send_event(&self, instance_id: &str, name: &str, payload: &str) {
         durable::send_event(instance_id, name, payload);
+    }
+
+    fn call_entity(&self, entity: &str, operation: &str, input: &str) -> Task {
+        entities::call(entity, operation, input)
+    }
+
+    fn signal_entity(&self, entity: &str, operation: &str, input: &str, at_ms: Option<f64>) {
+        entities::signal(entity, operation, input, at_ms);
+    }
+
+    fn lock(&self, set: &[String]) -> Task {
+        entities::lock(set)
+    }
+
+    fn unlock(&self, lock: Task) {
+        entities::unlock(lock);
     }
 
     fn is_ready(&self, task: Task) -> bool {

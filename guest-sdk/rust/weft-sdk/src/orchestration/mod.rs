@@ -5,6 +5,7 @@
 
 mod call;
 mod engine;
+mod entity;
 mod event;
 mod executor;
 mod task;
@@ -22,12 +23,13 @@ pub use call::{ActivityCall, SubOrchestrationCall};
 pub(crate) use engine::Engine;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use engine::Task;
+pub use entity::{EntityCall, Lock};
 pub use event::Event;
 pub(crate) use executor::run;
 pub use timer::Timer;
 
 use crate::bindings::imports::weft::functions::types;
-use crate::{Activity, Failure, Orchestrator};
+use crate::{Activity, EntityId, Failure, Orchestrator};
 use executor::Execution;
 
 /// What an orchestrator sees of the world. Clones are the same context.
@@ -73,6 +75,58 @@ impl Context {
     /// Starts an orchestrator of this crate by its type as a child.
     pub fn call_sub<O: Orchestrator>(&self, input: &O::Input) -> SubOrchestrationCall<O::Output> {
         self.sub_orchestration(O::NAME, input)
+    }
+
+    /// Runs an operation on an entity, which is created where it does not exist.
+    pub fn call_entity<T>(
+        &self,
+        entity: &EntityId,
+        operation: &str,
+        input: &impl Serialize,
+    ) -> EntityCall<T> {
+        EntityCall::new(self, entity, operation, serde_json::to_string(input))
+    }
+
+    /// Sends an operation to an entity without waiting for it.
+    ///
+    /// # Errors
+    /// When the input cannot be written as JSON.
+    pub fn signal_entity(
+        &self,
+        entity: &EntityId,
+        operation: &str,
+        input: &impl Serialize,
+    ) -> Result<(), Failure> {
+        let input = serde_json::to_string(input)?;
+        self.engine()
+            .signal_entity(&entity.to_string(), operation, &input, None);
+        Ok(())
+    }
+
+    /// The same, to run `delay` from now or later.
+    ///
+    /// # Errors
+    /// When the input cannot be written as JSON.
+    pub fn signal_entity_after(
+        &self,
+        delay: Duration,
+        entity: &EntityId,
+        operation: &str,
+        input: &impl Serialize,
+    ) -> Result<(), Failure> {
+        let input = serde_json::to_string(input)?;
+        let at = self.engine().now_ms() + crate::millis(delay);
+        let entity = entity.to_string();
+        self.engine()
+            .signal_entity(&entity, operation, &input, Some(at));
+        Ok(())
+    }
+
+    /// Begins a critical section over entities as soon as nobody else is in one: until it is
+    /// released nobody else calls them. Within it only these may be called and only others
+    /// signaled, and neither a second lock nor a sub-orchestration may be asked for.
+    pub async fn lock(&self, entities: &[EntityId]) -> Lock {
+        entity::lock(self, entities).await
     }
 
     /// Is done `delay` from now. Dropping it cancels it.

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 pub use report::{Called, Report, Sent};
 
-use crate::{Activity, Call, Context, Failure, orchestration};
+use crate::{Activity, Call, Context, Entity, Failure, orchestration};
 use replay::Replay;
 use script::Script;
 use simulation::{After, Simulation};
@@ -107,6 +107,14 @@ impl<F, I> Orchestration<F, I> {
                 let output = does(crate::activity::parse_input(input)?)?;
                 Ok(serde_json::to_string(&output)?)
             });
+        self
+    }
+
+    /// Operations on entities of this type run the real code, each at once. What they send in turn
+    /// goes nowhere.
+    #[must_use]
+    pub fn entity<E: Entity + 'static>(mut self) -> Self {
+        self.script.add_entity::<E>();
         self
     }
 

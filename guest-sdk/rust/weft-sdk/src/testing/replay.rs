@@ -40,6 +40,18 @@ impl Command {
         ))
     }
 
+    pub(super) fn operation(entity: &str, operation: &str, input: &str) -> Self {
+        Self(format!("`{operation}` of {entity} with {input}"))
+    }
+
+    pub(super) fn lock(entities: &[String]) -> Self {
+        Self(format!("a lock over {}", entities.join(", ")))
+    }
+
+    pub(super) fn unlock(lock: Task) -> Self {
+        Self(format!("the release of lock {lock}"))
+    }
+
     pub(super) fn continue_as_new(input: &str) -> Self {
         Self(format!("a new execution with {input}"))
     }
@@ -232,6 +244,25 @@ impl Engine for Replay {
 
     fn send_event(&self, instance_id: &str, name: &str, payload: &str) {
         self.act(Command::send(instance_id, name, payload));
+    }
+
+    fn call_entity(&self, entity: &str, operation: &str, input: &str) -> Task {
+        self.begin(Command::operation(entity, operation, input))
+    }
+
+    fn signal_entity(&self, entity: &str, operation: &str, input: &str, _at_ms: Option<f64>) {
+        self.act(Command::operation(entity, operation, input));
+    }
+
+    fn lock(&self, entities: &[String]) -> Task {
+        self.begin(Command::lock(entities))
+    }
+
+    fn unlock(&self, lock: Task) {
+        // After the end nothing is asked for: what is still locked then is released by itself.
+        if self.asked.get() < self.recording.commands.len() {
+            self.act(Command::unlock(lock));
+        }
     }
 
     fn is_ready(&self, task: Task) -> bool {

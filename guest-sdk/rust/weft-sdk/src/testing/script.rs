@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::{Call, Failure};
+use crate::entity::Tested;
+use crate::{Call, Entity, Failure};
 
 type Does = Box<dyn FnMut(&str, Call) -> Result<String, Failure>>;
 
@@ -18,6 +19,8 @@ pub(super) struct Role {
 pub(super) enum Callee {
     Activity,
     SubOrchestration,
+    /// Its input is the entity's id, the operation and the input, as a JSON list.
+    Entity,
 }
 
 #[derive(Default)]
@@ -48,6 +51,24 @@ impl Script {
         let role = Role { duration, does };
         self.roles
             .insert((Callee::SubOrchestration, name.to_owned()), role);
+    }
+
+    pub(super) fn add_entity<E: Entity + 'static>(&mut self) {
+        let mut entities: BTreeMap<String, Tested<E>> = BTreeMap::new();
+        let does = move |input: &str, _: Call| {
+            let (id, operation, input): (String, String, serde_json::Value) =
+                serde_json::from_str(input)?;
+            let key = id.rsplit('@').next().unwrap_or_default();
+            let entity = entities
+                .entry(id.clone())
+                .or_insert_with(|| Tested::new(key));
+            let answer: serde_json::Value = entity.operate(&operation, &input)?;
+            Ok(answer.to_string())
+        };
+        let (duration, does) = (Duration::ZERO, Box::new(does));
+        let role = Role { duration, does };
+        self.roles
+            .insert((Callee::Entity, E::NAME.to_owned()), role);
     }
 
     /// # Panics

@@ -57,6 +57,10 @@ enum Planned {
         name: String,
         payload: String,
     },
+    Signal {
+        name: String,
+        input: String,
+    },
 }
 
 /// What an unfinished task waits for.
@@ -173,6 +177,7 @@ impl State {
                 Some(task) => self.complete(task, Ok(payload), Visible::Waiting),
                 None => self.buffered.push_back((name, payload)),
             },
+            Planned::Signal { name, input } => self.signal(&name, &input),
         }
     }
 
@@ -232,6 +237,13 @@ impl State {
         }
     }
 
+    /// Runs an operation whose result nobody waits for.
+    fn signal(&mut self, name: &str, input: &str) {
+        let role = self.script.role(Callee::Entity, name);
+        // Its failure is as nobody's as its result.
+        let _ = (role.does)(input, Call::direct());
+    }
+
     fn call(&mut self, command: Command, waiting: Waiting) -> Task {
         let task = self.begin(command, waiting);
         let now = self.now;
@@ -266,6 +278,13 @@ impl RetryPolicy {
         let in_time = |total: Duration| elapsed + delay <= total;
         self.total_timeout.is_none_or(in_time).then_some(delay)
     }
+}
+
+/// The name of an entity's function, and what is asked of the entity as JSON.
+fn operation(entity: &str, operation: &str, input: &str) -> (String, String) {
+    let name = entity.trim_start_matches('@').split('@').next();
+    let input = serde_json::json!([entity, operation, value(input)]);
+    (name.unwrap_or_default().to_owned(), input.to_string())
 }
 
 impl Engine for Simulation {
@@ -347,6 +366,45 @@ impl Engine for Simulation {
             name: name.to_owned(),
             payload: value(payload),
         });
+    }
+
+    fn call_entity(&self, entity: &str, verb: &str, input: &str) -> Task {
+        let mut state = self.0.borrow_mut();
+        let command = Command::operation(entity, verb, input);
+        let (name, input) = operation(entity, verb, input);
+        let waiting = Waiting::Call {
+            callee: Callee::Entity,
+            name,
+            input,
+            retry: None,
+            since: state.now,
+        };
+        state.call(command, waiting)
+    }
+
+    fn signal_entity(&self, entity: &str, verb: &str, input: &str, at_ms: Option<f64>) {
+        let mut state = self.0.borrow_mut();
+        state.recording.act(Command::operation(entity, verb, input));
+        let (name, input) = operation(entity, verb, input);
+        let delay = at_ms.map_or(0.0, |at| (at - state.now_ms()).max(0.0));
+        let at = state.now + crate::duration(delay);
+        match delay > 0.0 {
+            true => state.plan(at, Planned::Signal { name, input }),
+            false => state.signal(&name, &input),
+        }
+    }
+
+    fn lock(&self, entities: &[String]) -> Task {
+        let mut state = self.0.borrow_mut();
+        let task = state.begin(Command::lock(entities), Waiting::Timer);
+        let (now, result) = (state.now, Ok("null".to_owned()));
+        state.plan(now, Planned::Completion { task, result });
+        task
+    }
+
+    fn unlock(&self, lock: Task) {
+        let mut state = self.0.borrow_mut();
+        state.recording.act(Command::unlock(lock));
     }
 
     fn is_ready(&self, task: Task) -> bool {

@@ -1,0 +1,27 @@
+//! The patterns of durable orchestrations, each as small as it can be. A saga, with compensation of
+//! what was done, is the sample `order-fulfilment`.
+
+mod approval;
+mod bank;
+mod chain;
+mod eternal;
+mod fan_out;
+mod monitor;
+mod parent;
+mod work;
+
+weft_sdk::export! {
+    orchestrators: [
+        chain::chain,
+        fan_out::fan_out,
+        monitor::monitor,
+        approval::approval,
+        eternal::eternal,
+        parent::parent,
+        parent::child,
+        bank::transfer,
+        bank::aggregate,
+    ],
+    activities: [work::double, work::probe, work::flaky],
+    entities: [bank::Account, bank::Counter],
+}
