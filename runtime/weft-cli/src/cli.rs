@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup, build, completions, deploy, dev, doctor, functions, inspect, instances, keys, logs,
-    new, revisions, start, tenants, up,
+    backup, build, completions, deploy, dev, doctor, entities, functions, inspect, instances, keys,
+    logs, new, revisions, start, tenants, up,
 };
 use crate::context::Target;
 
@@ -41,6 +41,9 @@ enum Command {
     /// Orchestrations: list, show, history, and what can be done to them
     #[command(subcommand)]
     Instances(instances::Command),
+    /// Entities: list, show, signal, delete
+    #[command(subcommand)]
+    Entities(entities::Command),
     /// Deployed revisions: list, activate
     #[command(subcommand)]
     Revisions(revisions::Command),
@@ -83,6 +86,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Start(args) => block_on(start::run(args, target)),
         Command::Functions(command) => block_on(functions::run(command, target)),
         Command::Instances(command) => block_on(instances::run(command, target)),
+        Command::Entities(command) => block_on(entities::run(command, target)),
         Command::Revisions(command) => block_on(revisions::run(command, target)),
         Command::Keys(command) => block_on(keys::run(command, target)),
         Command::Tenants(command) => block_on(tenants::run(command, target)),

@@ -381,7 +381,10 @@ async fn an_entity_is_signaled_read_and_listed() {
     assert_eq!(get(&node, "/entities/").await.ok(), json!([]));
     let id: weft_id::EntityId = "@counter@a".parse().unwrap();
     let app = weft_id::AppId::default();
-    let entity = weft_store::Entities::entity(&*node.store, &app, &id).await.unwrap().unwrap();
+    let entity = weft_store::Entities::entity(&*node.store, &app, &id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(entity.queued, 1);
     let deleted = node
         .call(Method::DELETE, &format!("{D}/entities/counter/$"))

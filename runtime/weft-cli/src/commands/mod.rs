@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod deploy;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod entities;
 pub(crate) mod functions;
 pub(crate) mod inspect;
 pub(crate) mod instances;

@@ -10,8 +10,8 @@ use http::Request;
 use http_body_util::{BodyExt, Empty};
 use sha2::{Digest as _, Sha256};
 use weft_app::{Auth, Function, FunctionKind, Limits};
-use weft_id::{AppId, InstanceId};
-use weft_orchestration::Payload;
+use weft_id::{AppId, EntityId, InstanceId};
+use weft_orchestration::{Payload, Timestamp};
 use weft_sandbox::{
     ActivityCall, Client, ClientError, Components, Config, Control, InstanceStatus, Invocation,
     LogRecord, LogSink, Sandbox, Services,
@@ -213,6 +213,21 @@ impl Client for NoInstances {
         _: Control,
         _: &str,
     ) -> Result<(), ClientError> {
+        none()
+    }
+
+    async fn signal_entity(
+        &self,
+        _: &AppId,
+        _: &EntityId,
+        _: &str,
+        _: Payload,
+        _: Option<Timestamp>,
+    ) -> Result<(), ClientError> {
+        none()
+    }
+
+    async fn entity_state(&self, _: &AppId, _: &EntityId) -> Result<Option<Payload>, ClientError> {
         none()
     }
 }

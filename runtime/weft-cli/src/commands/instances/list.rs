@@ -24,9 +24,9 @@ pub(super) async fn run(args: &Args, target: &Target) -> Result<()> {
     let path = format!("{}/instances", target.app_path()?);
     let limit = args.limit.to_string();
     let mut query = args.filter.query();
-    query.push(("limit", &limit));
+    query.push(("limit", limit));
     if let Some(after) = &args.after {
-        query.push(("after", after));
+        query.push(("after", after.clone()));
     }
     let answer = client
         .json(client.request(Method::GET, &path).query(&query))

@@ -1,4 +1,5 @@
-//! `weft instances raise-event`, `terminate`, `suspend` and `resume`: one message each.
+//! `weft instances raise-event`, `terminate`, `suspend`, `resume`, `rewind` and `restart`: one
+//! request each.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -7,7 +8,7 @@ use super::path;
 use crate::client::segment;
 use crate::commands::json_argument;
 use crate::context::Target;
-use crate::output;
+use crate::output::{self, cell};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct EventArgs {
@@ -51,6 +52,29 @@ pub(super) async fn terminate(args: &TerminateArgs, target: &Target) -> Result<(
 
 pub(super) async fn hold(args: &ReasonArgs, verb: &str, target: &Target) -> Result<()> {
     send(target, &args.id, verb, &json!({"reason": args.reason})).await
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RestartArgs {
+    /// The instance's id
+    id: String,
+    /// Replace the instance, which must have ended, instead of starting another one
+    #[arg(long)]
+    same_id: bool,
+}
+
+pub(super) async fn restart(args: &RestartArgs, target: &Target) -> Result<()> {
+    let path = format!("{}/restart", path(target, &args.id)?);
+    let body = json!({"same_id": args.same_id});
+    let started = target.client()?.post(&path, &body).await?;
+    if target.json {
+        output::print_json(&started);
+        return Ok(());
+    }
+    let id = cell(&started, "id");
+    output::print_text(&id);
+    output::note(format!("see it with: weft instances show {id}"));
+    Ok(())
 }
 
 async fn send(target: &Target, id: &str, verb: &str, body: &Value) -> Result<()> {

@@ -30,6 +30,10 @@ pub(crate) enum Command {
     Suspend(message::ReasonArgs),
     /// Let a suspended instance go on
     Resume(message::ReasonArgs),
+    /// Take a failed instance back to before its failure
+    Rewind(message::ReasonArgs),
+    /// Start the same orchestrator with the same input over again
+    Restart(message::RestartArgs),
     /// Remove ended instances with their histories
     Purge(purge::Args),
 }
@@ -44,6 +48,8 @@ pub(crate) async fn run(command: Command, target: &Target) -> Result<()> {
         Command::Terminate(args) => message::terminate(&args, target).await,
         Command::Suspend(args) => message::hold(&args, "suspend", target).await,
         Command::Resume(args) => message::hold(&args, "resume", target).await,
+        Command::Rewind(args) => message::hold(&args, "rewind", target).await,
+        Command::Restart(args) => message::restart(&args, target).await,
         Command::Purge(args) => purge::run(&args, target).await,
     }
 }
@@ -64,17 +70,38 @@ struct Filter {
     /// Only of this orchestrator
     #[arg(long)]
     orchestrator: Option<String>,
+    /// Only with this tag, TAG=VALUE; may be given several times
+    #[arg(long = "tag", value_name = "TAG=VALUE")]
+    tags: Vec<String>,
+    /// Only created at this time (RFC 3339) or later
+    #[arg(long, value_name = "TIME")]
+    created_from: Option<String>,
+    /// Only created before this time
+    #[arg(long, value_name = "TIME")]
+    created_to: Option<String>,
+    /// Only changed, or ended, at this time or later
+    #[arg(long, value_name = "TIME")]
+    updated_from: Option<String>,
+    /// Only changed, or ended, before this time
+    #[arg(long, value_name = "TIME")]
+    updated_to: Option<String>,
 }
 
 impl Filter {
-    fn query(&self) -> Vec<(&'static str, &str)> {
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let tags = (!self.tags.is_empty()).then(|| self.tags.join(","));
         [
+            ("tags", &tags),
+            ("created_from", &self.created_from),
+            ("created_to", &self.created_to),
+            ("updated_from", &self.updated_from),
+            ("updated_to", &self.updated_to),
             ("runtime_status", &self.status),
             ("id_prefix", &self.prefix),
             ("orchestrator", &self.orchestrator),
         ]
         .into_iter()
-        .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+        .filter_map(|(name, value)| Some((name, value.clone()?)))
         .collect()
     }
 }
