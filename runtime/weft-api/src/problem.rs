@@ -196,6 +196,11 @@ impl Problem {
     }
 
     #[must_use]
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after_s = Some(seconds);
         self

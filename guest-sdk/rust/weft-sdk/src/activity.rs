@@ -55,6 +55,37 @@ pub fn unknown(name: &str) -> types::Failure {
 /// Reads the input of a function; no text at all counts as `null`.
 pub(crate) fn parse_input<T: DeserializeOwned>(input: &str) -> Result<T, Failure> {
     let text = if input.is_empty() { "null" } else { input };
-    serde_json::from_str(text)
-        .map_err(|error| Failure::permanent(Failure::INVALID_INPUT, error.to_string()))
+    from_json(text).map_err(|error| {
+        let message = format!("the input is not as expected: {error}");
+        Failure::permanent(Failure::INVALID_INPUT, message)
+    })
+}
+
+/// Reads JSON, or the JSON in a JSON string where the text as it is does not fit: clients of Durable
+/// Functions encode what they send twice.
+pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+    serde_json::from_str(text).or_else(|error| {
+        let inner: Result<String, _> = serde_json::from_str(text);
+        let inner = inner
+            .ok()
+            .and_then(|inner| serde_json::from_str(&inner).ok());
+        inner.ok_or(error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_encoded_twice_is_read_where_a_text_does_not_fit() {
+        assert_eq!(parse_input::<i64>("\"5\"").unwrap(), 5);
+        assert_eq!(parse_input::<String>("\"5\"").unwrap(), "5");
+        assert_eq!(parse_input::<Option<i64>>("").unwrap(), None);
+        let refused = parse_input::<i64>("\"five\"").unwrap_err();
+        assert!(
+            refused.message.contains("input is not as expected"),
+            "{refused:?}"
+        );
+    }
 }

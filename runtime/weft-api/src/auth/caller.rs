@@ -1,5 +1,7 @@
 //! A caller and the role of the key that was presented.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, Uri, header};
 use weft_app::Auth;
 use weft_id::Tenant;
@@ -96,10 +98,46 @@ pub async fn authenticate(
     uri: &Uri,
     now: Timestamp,
 ) -> Result<Option<Caller>, Problem> {
-    let Some(presented) = presented(headers, uri) else {
-        return Ok(None);
-    };
-    match key::verify(store, &presented, now).await? {
+    match presented(headers, uri) {
+        Some(presented) => verified(store, &presented, now).await,
+        None => Ok(None),
+    }
+}
+
+/// Finds out who calls by the password of `Authorization: Basic`, which is what becomes of a key in
+/// the user information of a URL. Only for paths that no guest answers: to guests that header is
+/// their own business.
+///
+/// # Errors
+/// As [`authenticate`].
+pub(crate) async fn authenticate_basic(
+    store: &dyn Store,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<Option<Caller>, Problem> {
+    match password(headers) {
+        Some(password) => verified(store, &password, now).await,
+        None => Ok(None),
+    }
+}
+
+fn password(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = STANDARD.decode(encoded.trim()).ok()?;
+    let (_, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+    (!password.is_empty()).then(|| password.to_owned())
+}
+
+async fn verified(
+    store: &dyn Store,
+    presented: &str,
+    now: Timestamp,
+) -> Result<Option<Caller>, Problem> {
+    match key::verify(store, presented, now).await? {
         Some(record) => Ok(Some(Caller {
             tenant: record.tenant,
             role: record.role,

@@ -10,5 +10,6 @@ mod key;
 pub(crate) use access::{
     AppAccess, Deploy, Invoke, OperatorAccess, Own, Read, ReadInstances, TenantAccess,
 };
+pub(crate) use caller::authenticate_basic;
 pub use caller::{Caller, Permission, authenticate};
 pub use key::{NewKey, create};

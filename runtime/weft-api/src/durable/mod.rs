@@ -22,7 +22,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use weft_app::scope;
 use weft_id::{AppId, InstanceId, InstanceKey};
 
-use crate::auth::{Permission, authenticate};
+use crate::auth::{Permission, authenticate, authenticate_basic};
 use crate::{Api, Kind, Problem};
 use links::Links;
 use query::Query;
@@ -172,6 +172,18 @@ impl Operation {
 }
 
 async fn handle(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
+    carry_out(api, request).await.map_err(in_their_words)
+}
+
+/// The peers' clients read why they were refused from these members.
+fn in_their_words(problem: Problem) -> Problem {
+    let detail = problem.detail().to_owned();
+    problem
+        .with("Message", detail.as_str())
+        .with("ExceptionMessage", detail)
+}
+
+async fn carry_out(api: Api, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let (operation, context) = admit(api, parts).await?;
     match operation {
@@ -213,7 +225,12 @@ async fn admit(api: Api, parts: Parts) -> Result<(Operation, Context), Problem> 
         .map_err(|_| no_route())?;
     let segments: Vec<_> = segments.iter().map(AsRef::as_ref).collect();
     let operation = Operation::find(&parts.method, &segments).ok_or_else(no_route)?;
-    let caller = authenticate(&*api.store, &parts.headers, &parts.uri, api.host.now()).await?;
+    let now = api.host.now();
+    let caller = match authenticate(&*api.store, &parts.headers, &parts.uri, now).await? {
+        Some(caller) => Some(caller),
+        // The peers' clients append paths to a base URL, which leaves no place for `?code=`.
+        None => authenticate_basic(&*api.store, &parts.headers, now).await?,
+    };
     let caller = caller
         .ok_or_else(|| Problem::new(Kind::Unauthenticated, "send a key, for instance ?code=KEY"))?;
     if !caller.reaches(&scope.app.tenant) {

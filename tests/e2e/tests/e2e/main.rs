@@ -12,6 +12,7 @@ mod cli;
 mod control;
 mod dev;
 mod durable_api;
+mod durable_clients;
 mod hostile;
 mod http;
 mod node;

@@ -156,7 +156,7 @@ impl Call {
 
 /// Reads what an activity, a child or an event brought.
 pub(super) fn parse_output<T: DeserializeOwned>(from: &str, text: &str) -> Result<T, Failure> {
-    serde_json::from_str(text).map_err(|error| {
+    crate::activity::from_json(text).map_err(|error| {
         Failure::permanent(
             Failure::INVALID_OUTPUT,
             format!("what {from} gave: {error}"),

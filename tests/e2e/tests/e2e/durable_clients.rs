@@ -1,0 +1,67 @@
+//! The peers' own clients against the real node.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use weft_e2e::{Session, in_repository};
+use weft_testkit::guests::component;
+use weft_testkit::node::Node;
+
+/// A Python with the packages of `clients/requirements.txt`, made once and kept in the target
+/// folder.
+fn python() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let target = own.ancestors().nth(3).unwrap();
+    let folder = target.join("durable-clients");
+    let python = folder.join("bin/python");
+    let wanted = in_repository("tests/e2e/clients/requirements.txt");
+    let installed = folder.join("requirements.txt");
+    if same(&wanted, &installed) {
+        return python;
+    }
+    let made = Command::new("python3")
+        .args(["-m", "venv", "--clear"])
+        .arg(&folder)
+        .output()
+        .expect("python3 is needed: install it, for instance by apt-get install python3-venv");
+    let said = String::from_utf8_lossy(&made.stdout);
+    assert!(
+        made.status.success(),
+        "apt-get install python3-venv helps: {said}"
+    );
+    let pip = Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--requirement"])
+        .arg(&wanted)
+        .output()
+        .unwrap();
+    assert!(
+        pip.status.success(),
+        "{}",
+        String::from_utf8_lossy(&pip.stderr)
+    );
+    std::fs::copy(wanted, installed).unwrap();
+    python
+}
+
+fn same(a: &Path, b: &Path) -> bool {
+    let read = |path: &Path| std::fs::read(path).ok();
+    read(a).is_some_and(|a| Some(a) == read(b))
+}
+
+#[tokio::test]
+async fn the_durable_functions_client_for_python_finds_what_it_expects() {
+    let session = Session::new(Node::in_memory());
+    let wasm = component("samples/rust/patterns", "patterns");
+    session.upload("patterns", "patterns", wasm).await;
+    let node = session.node.http();
+    let base = node.replace("http://", &format!("http://key:{}@", session.key()));
+    let base = format!("{base}/@default/patterns/runtime/webhooks/durabletask/");
+    let script = in_repository("tests/e2e/clients/durable_client.py");
+    let run = tokio::task::spawn_blocking(move || {
+        let mut python = Command::new(python());
+        python.arg(script).arg(base).output().unwrap()
+    });
+    let output = run.await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
