@@ -43,6 +43,34 @@ fn python() -> PathBuf {
     python
 }
 
+/// A folder with the packages of `clients/node/package-lock.json`, made once and kept.
+fn node_folder() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let folder = own.ancestors().nth(3).unwrap().join("durable-clients-node");
+    let sources = in_repository("tests/e2e/clients/node");
+    let installed = folder.join("installed.json");
+    std::fs::create_dir_all(&folder).unwrap();
+    for file in ["package.json", "package-lock.json", "durable_client.js"] {
+        std::fs::copy(sources.join(file), folder.join(file)).unwrap();
+    }
+    let wanted = folder.join("package-lock.json");
+    if same(&wanted, &installed) {
+        return folder;
+    }
+    let npm = Command::new("npm")
+        .args(["ci", "--silent", "--no-audit", "--no-fund"])
+        .current_dir(&folder)
+        .output()
+        .expect("npm is needed: install it, for instance by apt-get install nodejs npm");
+    assert!(
+        npm.status.success(),
+        "{}",
+        String::from_utf8_lossy(&npm.stderr)
+    );
+    std::fs::copy(wanted, installed).unwrap();
+    folder
+}
+
 fn same(a: &Path, b: &Path) -> bool {
     let read = |path: &Path| std::fs::read(path).ok();
     read(a).is_some_and(|a| Some(a) == read(b))
@@ -60,6 +88,25 @@ async fn the_durable_functions_client_for_python_finds_what_it_expects() {
     let run = tokio::task::spawn_blocking(move || {
         let mut python = Command::new(python());
         python.arg(script).arg(base).output().unwrap()
+    });
+    let output = run.await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
+#[tokio::test]
+async fn the_durable_functions_client_for_javascript_finds_what_it_expects() {
+    let session = Session::new(Node::in_memory());
+    let wasm = component("samples/rust/patterns", "patterns");
+    session.upload("patterns", "patterns", wasm).await;
+    let base = session.node.http();
+    let base = format!("{base}/@default/patterns/runtime/webhooks/durabletask/");
+    let key = session.key().to_owned();
+    let run = tokio::task::spawn_blocking(move || {
+        let folder = node_folder();
+        let mut node = Command::new("node");
+        node.arg(folder.join("durable_client.js")).args([base, key]);
+        node.output().unwrap()
     });
     let output = run.await.unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
