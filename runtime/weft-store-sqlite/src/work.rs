@@ -185,7 +185,7 @@ impl Work for SqliteStore {
 fn messages(tx: &Transaction<'_>, key: &InstanceKey) -> Result<Vec<(MessageSeq, Message)>, Fault> {
     let sql = "SELECT m.seq, m.message FROM app a JOIN instance i ON i.app = a.row \
                JOIN inbox m ON m.instance = i.row \
-               WHERE a.tenant = ?1 AND a.name = ?2 AND i.id = ?3 ORDER BY m.seq";
+               WHERE a.tenant = ?1 AND a.name = ?2 AND i.id = ?3 AND i.status < 3 ORDER BY m.seq";
     let mut statement = tx.prepare_cached(sql)?;
     let mut rows = statement.query(names(key))?;
     let mut messages = Vec::new();

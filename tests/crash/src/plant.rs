@@ -13,7 +13,7 @@ use crate::report::Section;
 const RUNS_MAX: u64 = 8;
 const KILLS: u32 = 8;
 const POWER_SEEDS: u64 = 5;
-const SIMULATED_SEEDS: u64 = 50;
+const SIMULATED_SEEDS: u64 = 300;
 
 /// The environment variable that tells `weft-rigged` which one.
 pub const VARIABLE: &str = "WEFT_RIGGED_PLANT";
