@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use weft_sdk::entity::{Answer, Operation};
 use weft_sdk::{Context, Entity, EntityId, Failure, orchestrator};
 
+use crate::chain::chain;
+
 /// Gathers what is sent to it.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Counter {
@@ -24,6 +26,11 @@ impl Entity for Counter {
                 let to: String = operation.input()?;
                 operation.signal(&EntityId::of::<Self>(to), "add", &self.value)?;
                 self.value = 0;
+            }
+            // Lets an orchestration work on what it has.
+            "launch" => {
+                let id: String = operation.input()?;
+                operation.start::<chain>(&self.value, Some(&id))?;
             }
             _ => return operation.unknown(),
         }
@@ -94,6 +101,7 @@ pub async fn aggregate(ctx: Context, count: i64) -> Result<i64, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use weft_sdk::entity::Tested;
     use weft_sdk::testing::Orchestration;
 
     #[test]
@@ -105,6 +113,15 @@ mod tests {
         };
         let run = Orchestration::new(transfer, order).entity::<Account>();
         assert_eq!(run.run::<bool, _>().result, Ok(false));
+    }
+
+    #[test]
+    fn a_counter_starts_an_orchestration() {
+        let mut counter = Tested::<Counter>::new("c");
+        counter.operate::<i64>("add", &3).unwrap();
+        counter.operate::<i64>("launch", &"run").unwrap();
+        let started = ("chain".to_owned(), "start".to_owned(), "3".to_owned());
+        assert_eq!(counter.sent(), [started]);
     }
 
     #[test]

@@ -22,6 +22,6 @@ weft_sdk::export! {
         bank::transfer,
         bank::aggregate,
     ],
-    activities: [work::double, work::probe, work::flaky],
+    activities: [work::double, work::probe, work::count, work::flaky],
     entities: [bank::Account, bank::Counter],
 }

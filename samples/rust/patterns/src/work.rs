@@ -1,6 +1,8 @@
 //! What the orchestrators let others do.
 
-use weft_sdk::{Failure, activity, kv};
+use weft_sdk::{EntityId, Failure, activity, kv};
+
+use crate::bank::Counter;
 
 /// Twice the number.
 #[activity]
@@ -12,6 +14,15 @@ pub fn double(number: i64) -> Result<i64, Failure> {
 #[activity]
 pub fn probe(name: String) -> Result<u64, Failure> {
     Ok(kv::open("probes")?.increment(&name, 1)?)
+}
+
+/// Adds one to a counter from outside of any orchestration, and tells what it had before that.
+#[activity]
+pub fn count(key: String) -> Result<Option<serde_json::Value>, Failure> {
+    let counter = EntityId::of::<Counter>(key);
+    let before = weft_sdk::entity::state(&counter)?;
+    weft_sdk::entity::signal(&counter, "add", &1)?;
+    Ok(before)
 }
 
 /// Fails for good the first time that it is asked for a name.

@@ -164,6 +164,23 @@ async fn entities_take_signals_and_are_deleted() {
     let read = until_answer(&session, &path, 200).await;
     assert_eq!(read.json(), json!({"value": 55}));
     assert_eq!(state(&session, "@counter@x").await["value"], 0);
+    // An activity reads and signals; what an operation starts is started with what it leaves.
+    let before = session.invoke(APP, "count", &json!("y")).await;
+    assert_eq!(before.expect(200).json(), json!({"value": 55}));
+    let launch = json!({"operation": "launch", "input": "launched"});
+    signal(&session, "@counter@y", &launch).await;
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let request = session.admin(Method::GET, &format!("/apps/{APP}/instances/launched"));
+        if session.send(request).await.status == 200 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "nothing was started");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let launched = session.until_status(APP, "launched", "Completed").await;
+    assert_eq!(launched["output"], 8 * 56);
+
     let request = session
         .data(Method::DELETE, &path)
         .bearer_auth(session.key());
