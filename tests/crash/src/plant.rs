@@ -11,7 +11,7 @@ use crate::report::Section;
 
 /// Runs after which a bug counts as not found.
 const RUNS_MAX: u64 = 8;
-const KILLS: u32 = 8;
+const KILLS: u32 = 16;
 const POWER_SEEDS: u64 = 5;
 const SIMULATED_SEEDS: u64 = 300;
 
