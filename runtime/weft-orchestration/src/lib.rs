@@ -31,6 +31,6 @@ pub use message::{Message, split_at_suspension};
 pub use payload::Payload;
 pub use replay::{Error, Next, Replay, TaskHandle};
 pub use retry::RetryPolicy;
-pub use rewind::{OpenChild, Remedy, RewindError, Rewound, rewind};
+pub use rewind::{Found, OpenChild, Remedy, RewindError, Rewound, rewind};
 pub use time::Timestamp;
 pub use turn::{After, NewTask, NewTimer, Outgoing, Turn};

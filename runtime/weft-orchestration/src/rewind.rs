@@ -16,7 +16,7 @@ use weft_id::{ExecutionId, InstanceId};
 
 use crate::{
     Caller, Event, EventKind, Failure, Message, NewTask, NewTimer, Operation, Outcome, Outgoing,
-    Parent, Start, Status,
+    Parent, Start,
 };
 
 /// What to write in place of a failed execution.
@@ -41,36 +41,59 @@ pub struct Rewound {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenChild {
     pub instance: InstanceId,
-    /// The number of the parent's decision.
-    pub task: u32,
-    /// What starts the child where it is gone.
+    /// What starts the child where it is gone; names its parent.
     pub start: Start,
 }
 
-impl OpenChild {
-    /// What is to be done about it, by how the child stands; `None` where there is no such child.
-    #[must_use]
-    pub fn remedy(&self, status: Option<Status>) -> Remedy {
-        match status {
-            Some(Status::Pending | Status::Running | Status::Suspended) => Remedy::Wait,
-            Some(Status::Completed) => Remedy::Answer,
-            Some(Status::Failed) => Remedy::Rewind,
-            Some(Status::Terminated) | None => Remedy::Start,
-        }
-    }
+/// An instance that has the id of an open child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub parent: Option<Parent>,
+    /// Set where it has ended.
+    pub outcome: Option<Outcome>,
 }
 
 /// How a rewound parent gets the answer of a child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remedy {
     /// It will come.
     Wait,
-    /// It has come while the parent could not take it, and is given again.
-    Answer,
-    /// The child is rewound as well.
-    Rewind,
-    /// The child is started again.
-    Start,
+    /// It has come while the parent could not take it, and is given again, as this message.
+    Answer(Message),
+    /// The child is rewound as well; where it cannot be, the parent gets this message.
+    Rewind { otherwise: Message },
+    /// The child is started again, by this message to it.
+    Start(Message),
+}
+
+impl OpenChild {
+    /// What is to be done about it, by what was found under its id.
+    #[must_use]
+    pub fn remedy(&self, found: Option<Found>) -> Remedy {
+        let start = || Remedy::Start(Message::Start(self.start.clone()));
+        let parent = self.start.parent.as_ref().expect("a child has a parent");
+        // Another instance may have the id by now.
+        let is_child = |found: &Found| {
+            let of = found.parent.as_ref();
+            of.is_some_and(|of| of.instance == parent.instance && of.task == parent.task)
+        };
+        let Some(found) = found.filter(is_child) else {
+            return start();
+        };
+        let answer = |outcome: Outcome| Message::ChildDone {
+            execution: parent.execution,
+            task: parent.task,
+            result: outcome.into_result(),
+        };
+        match found.outcome {
+            None => Remedy::Wait,
+            Some(Outcome::Terminated { .. }) => start(),
+            Some(outcome @ Outcome::Completed(_)) => Remedy::Answer(answer(outcome)),
+            Some(outcome @ Outcome::Failed(_)) => Remedy::Rewind {
+                otherwise: answer(outcome),
+            },
+        }
+    }
 }
 
 /// Why an execution cannot be rewound.
@@ -274,7 +297,6 @@ fn ask_again(
                         ..Start::new(child_execution(execution, id), name, input)
                     },
                     instance: child,
-                    task: id,
                 });
             }
             EventKind::EntityOperationCalled {

@@ -2,10 +2,9 @@
 
 use weft_id::{ExecutionId, InstanceId};
 
-use super::{Remedy, RewindError, rewind};
+use super::{Found, Remedy, RewindError, rewind};
 use crate::{
-    After, Event, Failure, Limits, Message, Next, Outcome, Payload, Replay, Start, Status,
-    Timestamp, Turn,
+    After, Event, Failure, Limits, Message, Next, Outcome, Payload, Replay, Start, Timestamp, Turn,
 };
 
 const OLD: ExecutionId = ExecutionId::from_u128(1);
@@ -133,10 +132,23 @@ fn a_child_may_answer_under_the_old_id() {
     );
     let rewound = rewind(&instance(), history, NEW, String::new()).unwrap();
     let child = &rewound.children[0];
-    assert_eq!((child.task, child.instance.as_str()), (0, "c"));
-    assert_eq!(child.remedy(Some(Status::Running)), Remedy::Wait);
-    assert_eq!(child.remedy(Some(Status::Failed)), Remedy::Rewind);
-    assert_eq!(child.remedy(None), Remedy::Start);
+    let parent = child.start.parent.clone();
+    assert_eq!(parent.as_ref().map(|parent| parent.task), Some(0));
+    assert_eq!(child.instance.as_str(), "c");
+    let found = |outcome| Found {
+        parent: parent.clone(),
+        outcome,
+    };
+    let failed = Outcome::Failed(Failure::permanent("boom", "no"));
+    let stranger = Found {
+        parent: None,
+        outcome: None,
+    };
+    assert_eq!(child.remedy(Some(found(None))), Remedy::Wait);
+    let rewound_too = child.remedy(Some(found(Some(failed))));
+    assert!(matches!(rewound_too, Remedy::Rewind { .. }));
+    assert!(matches!(child.remedy(None), Remedy::Start(_)));
+    assert!(matches!(child.remedy(Some(stranger)), Remedy::Start(_)));
     let mut history = rewound.history.concat();
     turn(&mut history, rewound.messages, child_and_parallel);
     let answer = Message::ChildDone {

@@ -1,14 +1,13 @@
 //! Rewinding failed instances. Rare, so that reading a history in the writer's thread does no harm.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 use weft_id::{ExecutionId, InstanceKey};
 use weft_orchestration::{
-    Event, Message, OpenChild, Outcome, Outgoing, Parent, Remedy, Rewound, Status, Timestamp,
-    rewind,
+    Event, Found, OpenChild, Outgoing, Remedy, Rewound, Status, Timestamp, rewind,
 };
 use weft_store::{Error, Shard};
 
-use super::instance::Found;
+use super::instance::Found as Row;
 use super::turn::Letter;
 use super::{Entry, Tx};
 use crate::column::{json, of_execution, of_status, of_time, of_u64, to_json};
@@ -23,7 +22,43 @@ impl Tx<'_> {
         reason: &str,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        let Found { row, status } = self.find(key)?.ok_or(Error::NotFound)?;
+        // A list and no recursion: how deep children are nested is up to whoever writes them.
+        let mut open = self.rewind_one(key, execution, reason, now)?;
+        while let Some((parent, child)) = open.pop() {
+            let key = InstanceKey::new(parent.app.clone(), child.instance.clone());
+            match child.remedy(self.found(&key)?) {
+                Remedy::Wait => {}
+                Remedy::Answer(message) => {
+                    self.put(&parent, &Entry::new(&message), now)?;
+                }
+                Remedy::Rewind { otherwise } => {
+                    match self.rewind_one(&key, child.start.execution, reason, now) {
+                        Ok(more) => open.extend(more),
+                        Err(Fault::Refused(_)) => {
+                            self.put(&parent, &Entry::new(&otherwise), now)?;
+                        }
+                        Err(fault) => return Err(fault),
+                    }
+                }
+                Remedy::Start(message) => {
+                    let to = child.instance;
+                    self.deliver_by_itself(&parent, Outgoing { to, message }, now)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the children whose answers the instance waits for, each with its parent. All checks
+    /// come before the first change.
+    fn rewind_one(
+        &mut self,
+        key: &InstanceKey,
+        execution: ExecutionId,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Vec<(InstanceKey, OpenChild)>, Fault> {
+        let Row { row, status } = self.find(key)?.ok_or(Error::NotFound)?;
         match status {
             Status::Failed => {}
             Status::Completed | Status::Terminated => return Err(Error::Ended { status }.into()),
@@ -33,7 +68,7 @@ impl Tx<'_> {
         }
         let rewound = rewind(&key.id, self.recorded(row)?, execution, reason.to_owned());
         let rewound = rewound.map_err(Error::NotRewindable)?;
-        self.replace(key, row, rewound, reason, now)
+        self.replace(key, row, rewound, now)
     }
 
     fn recorded(&self, row: i64) -> Result<Vec<Event>, Fault> {
@@ -53,9 +88,8 @@ impl Tx<'_> {
         key: &InstanceKey,
         row: i64,
         rewound: Rewound,
-        reason: &str,
         now: Timestamp,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<(InstanceKey, OpenChild)>, Fault> {
         let shard = Shard::of(key);
         let history_len: usize = rewound.history.iter().map(Vec::len).sum();
         let sql = "UPDATE instance SET execution = ?2, status = ?3, turns = ?4, \
@@ -93,10 +127,8 @@ impl Tx<'_> {
         for operation in rewound.operations {
             self.deliver_by_itself(key, operation, now)?;
         }
-        for child in rewound.children {
-            self.remedy(key, child, reason, now)?;
-        }
-        Ok(())
+        let children = rewound.children.into_iter();
+        Ok(children.map(|child| (key.clone(), child)).collect())
     }
 
     fn deliver_by_itself(
@@ -111,76 +143,18 @@ impl Tx<'_> {
         self.deliver_to(target, found, status, &Letter::new(outgoing), now)
     }
 
-    fn remedy(
-        &mut self,
-        parent: &InstanceKey,
-        child: OpenChild,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<(), Fault> {
-        let key = InstanceKey::new(parent.app.clone(), child.instance.clone());
-        let found = match self.find(&key)? {
-            Some(found) => self.child_of(parent, child.task, found)?,
-            None => None,
+    /// What stands under an id.
+    fn found(&mut self, key: &InstanceKey) -> Result<Option<Found>, Fault> {
+        let Some(Row { row, .. }) = self.find(key)? else {
+            return Ok(None);
         };
-        let (status, outcome) = match found {
-            Some((status, outcome)) => (Some(status), outcome),
-            None => (None, None),
-        };
-        let answer = |outcome: Outcome| Message::ChildDone {
-            execution: child
-                .start
-                .parent
-                .as_ref()
-                .expect("it is a child")
-                .execution,
-            task: child.task,
-            result: outcome.into_result(),
-        };
-        match (child.remedy(status), outcome) {
-            (Remedy::Wait, _) => {}
-            (Remedy::Rewind, Some(outcome)) => {
-                match self.rewind(&key, child.start.execution, reason, now) {
-                    Ok(()) => {}
-                    Err(Fault::Refused(Error::NotRewindable(_))) => {
-                        self.put(parent, &Entry::new(&answer(outcome)), now)?;
-                    }
-                    Err(fault) => return Err(fault),
-                }
-            }
-            (Remedy::Answer, Some(outcome)) => {
-                self.put(parent, &Entry::new(&answer(outcome)), now)?;
-            }
-            (Remedy::Answer | Remedy::Rewind, None) => {
-                unreachable!("an ended instance has its outcome")
-            }
-            (Remedy::Start, _) => {
-                let outgoing = Outgoing {
-                    to: child.instance.clone(),
-                    message: Message::Start(child.start.clone()),
-                };
-                self.deliver_by_itself(parent, outgoing, now)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// How the child stands, where what was found is it: another instance may have the id by now.
-    fn child_of(
-        &self,
-        parent: &InstanceKey,
-        task: u32,
-        found: Found,
-    ) -> Result<Option<(Status, Option<Outcome>)>, Fault> {
         let sql = "SELECT parent, outcome FROM detail WHERE instance = ?1";
         let mut statement = self.statement(sql)?;
-        let texts: Option<(Option<String>, Option<String>)> = statement
-            .query_row([found.row], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let (of, outcome) = texts.unwrap_or_default();
-        let of: Option<Parent> = of.as_deref().map(to_json).transpose()?;
-        let outcome = outcome.as_deref().map(to_json).transpose()?;
-        let is_child = of.is_some_and(|of| of.instance == parent.id && of.task == task);
-        Ok(is_child.then_some((found.status, outcome)))
+        let texts: (Option<String>, Option<String>) =
+            statement.query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Some(Found {
+            parent: texts.0.as_deref().map(to_json).transpose()?,
+            outcome: texts.1.as_deref().map(to_json).transpose()?,
+        }))
     }
 }

@@ -81,6 +81,7 @@ macro_rules! conformance_tests {
             entities_are_listed_by_id_and_no_orchestrations
             a_failed_instance_is_rewound_with_its_failed_child
             an_answer_that_came_too_late_is_given_again
+            a_long_line_of_failed_children_is_rewound
             only_failed_instances_are_rewound
             a_start_keeps_tags_version_and_time
             an_instance_is_found_by_tags_and_by_its_last_change

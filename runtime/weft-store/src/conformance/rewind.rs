@@ -151,6 +151,44 @@ pub async fn an_answer_that_came_too_late_is_given_again(store: &(impl Store + ?
     assert_eq!(restarted.parent.unwrap().execution, execution(60));
 }
 
+/// However deep the children are nested, which whoever writes them decides.
+pub async fn a_long_line_of_failed_children_is_rewound(store: &(impl Store + ?Sized)) {
+    const DEPTH: usize = 1_000;
+    let worker = Worker::new(store).await;
+    let keys: Vec<_> = (0..=DEPTH).map(|n| key(&format!("n{n}"))).collect();
+    worker.create(&keys[0], 1).await;
+    for pair in keys.windows(2) {
+        let (parent, child) = (&pair[0], &pair[1]);
+        worker
+            .begin(parent, 1, |turn| {
+                let started = EventKind::ExecutionStarted(start(1));
+                turn.events = events(vec![started, created(4, child)]);
+                let start = Message::Start(child_start(1, parent, 4));
+                turn.messages = vec![to(child.id.as_str(), start)];
+                // The child fails for itself: its answer does not come back in this order.
+                let answer = EventKind::SubOrchestrationFailed {
+                    task: 4,
+                    failure: failed("boom"),
+                };
+                turn.events.extend(events(vec![answer]));
+                turn.after = After::Ended(Outcome::Failed(failed("boom")));
+            })
+            .await;
+    }
+    let last = &keys[DEPTH];
+    worker
+        .begin(last, 1, |turn| {
+            turn.events = events(vec![EventKind::ExecutionStarted(start(1))]);
+            turn.after = After::Ended(Outcome::Failed(failed("boom")));
+        })
+        .await;
+    let again = store.rewind(&keys[0], execution(50), String::new(), at(7));
+    again.await.unwrap();
+    for key in &keys {
+        assert_eq!(worker.load(key).await.instance.status, Status::Running);
+    }
+}
+
 pub async fn only_failed_instances_are_rewound(store: &(impl Store + ?Sized)) {
     let worker = Worker::new(store).await;
     let key = key("a");

@@ -205,7 +205,6 @@ impl State {
         self.messages_back += 1;
         let seq = MessageSeq(self.messages_back);
         let entity = key.id.entity();
-        // Beside its operations an entity takes what its own timers bring.
         if message.is_for_entity() != entity.is_some() {
             return None;
         }

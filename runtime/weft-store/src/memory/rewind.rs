@@ -1,16 +1,13 @@
 //! Rewinding in memory.
 
 use weft_id::{ExecutionId, InstanceKey};
-use weft_orchestration::{
-    Message, OpenChild, Outcome, Outgoing, Remedy, Rewound, Status, Timestamp, rewind,
-};
+use weft_orchestration::{Found, OpenChild, Outgoing, Remedy, Rewound, Status, Timestamp, rewind};
 
 use super::State;
-use crate::{Error, Instance, Wakeup};
+use crate::{Error, Wakeup};
 
 impl State {
-    /// All checks come before the first change of the instance itself; a child that cannot be
-    /// rewound stays failed, and answers so.
+    /// A child that cannot be rewound stays failed, and answers so.
     pub(super) fn rewind(
         &mut self,
         key: &InstanceKey,
@@ -18,6 +15,45 @@ impl State {
         reason: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
+        // A list and no recursion: how deep children are nested is up to whoever writes them.
+        let mut open = self.rewind_one(key, execution, reason, now)?;
+        while let Some((parent, child)) = open.pop() {
+            let key = InstanceKey::new(parent.app.clone(), child.instance.clone());
+            let found = self.instances.get(&key).map(|record| Found {
+                parent: record.instance.parent.clone(),
+                outcome: record.instance.outcome.clone(),
+            });
+            match child.remedy(found) {
+                Remedy::Wait => {}
+                Remedy::Answer(message) => {
+                    self.put(&parent, message, now);
+                }
+                Remedy::Rewind { otherwise } => {
+                    match self.rewind_one(&key, child.start.execution, reason, now) {
+                        Ok(more) => open.extend(more),
+                        Err(_) => {
+                            self.put(&parent, otherwise, now);
+                        }
+                    }
+                }
+                Remedy::Start(message) => {
+                    let to = child.instance;
+                    self.deliver(&parent.app, Outgoing { to, message }, now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the children whose answers the instance waits for, each with its parent. All checks
+    /// come before the first change.
+    fn rewind_one(
+        &mut self,
+        key: &InstanceKey,
+        execution: ExecutionId,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Vec<(InstanceKey, OpenChild)>, Error> {
         let record = self.instances.get(key).ok_or(Error::NotFound)?;
         match record.instance.status {
             Status::Failed => {}
@@ -30,11 +66,15 @@ impl State {
         }
         let history = record.history.concat();
         let rewound = rewind(&key.id, history, execution, reason.to_owned());
-        self.replace(key, rewound.map_err(Error::NotRewindable)?, reason, now);
-        Ok(())
+        Ok(self.replace(key, rewound.map_err(Error::NotRewindable)?, now))
     }
 
-    fn replace(&mut self, key: &InstanceKey, rewound: Rewound, reason: &str, now: Timestamp) {
+    fn replace(
+        &mut self,
+        key: &InstanceKey,
+        rewound: Rewound,
+        now: Timestamp,
+    ) -> Vec<(InstanceKey, OpenChild)> {
         let record = self
             .instances
             .get_mut(key)
@@ -63,53 +103,7 @@ impl State {
         for operation in rewound.operations {
             self.deliver(&key.app, operation, now);
         }
-        for child in rewound.children {
-            self.remedy(key, child, reason, now);
-        }
-    }
-
-    fn remedy(&mut self, parent: &InstanceKey, child: OpenChild, reason: &str, now: Timestamp) {
-        let key = InstanceKey::new(parent.app.clone(), child.instance.clone());
-        // Another instance may have the id by now.
-        let is_child = |instance: &&Instance| {
-            let of = instance.parent.as_ref();
-            of.is_some_and(|of| of.instance == parent.id && of.task == child.task)
-        };
-        let found = self.instances.get(&key).map(|r| &r.instance);
-        let found = found.filter(is_child);
-        let outcome = found.and_then(|instance| instance.outcome.clone());
-        let answer = |outcome: Outcome| Message::ChildDone {
-            execution: child
-                .start
-                .parent
-                .as_ref()
-                .expect("it is a child")
-                .execution,
-            task: child.task,
-            result: outcome.into_result(),
-        };
-        match (child.remedy(found.map(|i| i.status)), outcome) {
-            (Remedy::Wait, _) => {}
-            (Remedy::Rewind, Some(outcome)) => {
-                let execution = child.start.execution;
-                if self.rewind(&key, execution, reason, now).is_err() {
-                    self.put(parent, answer(outcome), now);
-                }
-            }
-            (Remedy::Answer, Some(outcome)) => {
-                self.put(parent, answer(outcome), now);
-            }
-            (Remedy::Answer | Remedy::Rewind, None) => {
-                unreachable!("an ended instance has its outcome")
-            }
-            (Remedy::Start, _) => self.deliver(
-                &parent.app,
-                Outgoing {
-                    to: child.instance.clone(),
-                    message: Message::Start(child.start.clone()),
-                },
-                now,
-            ),
-        }
+        let children = rewound.children.into_iter();
+        children.map(|child| (key.clone(), child)).collect()
     }
 }
