@@ -66,8 +66,7 @@ pub(crate) fn random_execution() -> ExecutionId {
 
 /// An id for an instance whose caller names none.
 pub(crate) fn random_id() -> InstanceId {
-    let random = format!("{:032x}", rand::random::<u128>());
-    random.parse().expect("hexadecimal digits make an id")
+    InstanceId::of_random(rand::random())
 }
 
 /// Creates the instance; when this returns, the start is durable. An ended instance of the same
@@ -76,12 +75,10 @@ pub(crate) fn random_id() -> InstanceId {
 /// # Errors
 /// 409 when an open instance has the id, and the store's.
 pub(crate) async fn start(api: &Api, order: Order) -> Result<InstanceKey, Problem> {
-    if order.id.is_entity() {
-        let detail = "an id with a leading @ is an entity's: give the instance another one";
-        return Err(Problem::invalid(detail));
-    }
+    let id = order.id.of_orchestration();
+    let id = id.map_err(|error| Problem::invalid(error.to_string()))?;
     order.options.check()?;
-    let key = InstanceKey::new(order.app, order.id);
+    let key = InstanceKey::new(order.app, id);
     let start = Start {
         trace_parent: order.trace_parent,
         tags: order.options.tags,

@@ -19,6 +19,23 @@ impl InstanceId {
         &self.0
     }
 
+    /// An id of 32 hexadecimal digits, for an instance whose caller names none; `random` is.
+    #[must_use]
+    pub fn of_random(random: u128) -> Self {
+        Self(format!("{random:032x}").into())
+    }
+
+    /// The id itself where an orchestration may have it.
+    ///
+    /// # Errors
+    /// [`Error::Entity`].
+    pub fn of_orchestration(self) -> Result<Self, Error> {
+        match self.is_entity() {
+            true => Err(Error::Entity),
+            false => Ok(self),
+        }
+    }
+
     pub(crate) fn of_entity(entity: &EntityId) -> Self {
         Self(entity.as_str().into())
     }
@@ -123,6 +140,15 @@ mod tests {
         ] {
             assert!(bad.parse::<InstanceId>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn an_orchestration_may_not_pose_as_an_entity() {
+        let entity: InstanceId = "@x@y".parse().unwrap();
+        assert_eq!(entity.of_orchestration(), Err(Error::Entity));
+        let random = InstanceId::of_random(0xab);
+        assert_eq!(random.as_str(), format!("{:032}", "ab").replace(' ', "0"));
+        assert_eq!(random.clone().of_orchestration(), Ok(random));
     }
 
     #[test]

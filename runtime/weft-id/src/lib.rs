@@ -28,6 +28,8 @@ pub enum Error {
         found: char,
         allowed: &'static str,
     },
+    #[error("an id with a leading @ is an entity's: give the instance another one")]
+    Entity,
     #[error("{what} has the form {form}")]
     Form {
         what: &'static str,

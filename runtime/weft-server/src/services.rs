@@ -57,14 +57,9 @@ impl Client for InstanceClient {
                 "the app has no orchestrator {name}"
             )));
         }
-        if instance.as_ref().is_some_and(InstanceId::is_entity) {
-            let why = "an id with a leading @ is an entity's: give the instance another one";
-            return Err(ClientError::Invalid(why.to_owned()));
-        }
-        let id = instance.unwrap_or_else(|| {
-            let random = format!("{:032x}", rand::random::<u128>());
-            random.parse().expect("hexadecimal digits make an id")
-        });
+        let instance = instance.map(InstanceId::of_orchestration).transpose();
+        let instance = instance.map_err(|error| ClientError::Invalid(error.to_string()))?;
+        let id = instance.unwrap_or_else(|| InstanceId::of_random(rand::random()));
         let new = NewInstance {
             key: InstanceKey::new(app.clone(), id.clone()),
             start: Start::new(ExecutionId::from_u128(rand::random()), name, input),

@@ -291,7 +291,7 @@ impl Entity {
 
     /// The turn that the delivery began. What could still run is resumed by a timer that is due at
     /// once, so that a long queue neither holds up others nor is lost.
-    pub fn take_turn(&mut self) -> Turn {
+    pub fn take_turn(mut self) -> Turn {
         self.pass_locks();
         if self.runnable().is_some() && self.record.resume_timer.is_none() {
             let now = self.now;
@@ -305,11 +305,11 @@ impl Entity {
         Turn {
             events: Vec::new(),
             tasks: Vec::new(),
-            timers: std::mem::take(&mut self.timers),
-            canceled_timers: std::mem::take(&mut self.canceled_timers),
-            messages: std::mem::take(&mut self.messages),
+            timers: self.timers,
+            canceled_timers: self.canceled_timers,
+            messages: self.messages,
             custom_status: None,
-            after: After::Entity(self.record.clone()),
+            after: After::Entity(self.record),
         }
     }
 }

@@ -37,10 +37,10 @@ impl Replay {
         instance: Option<InstanceId>,
         retry: Option<RetryPolicy>,
     ) -> Result<TaskHandle, Error> {
-        if instance.as_ref().is_some_and(InstanceId::is_entity) {
-            let text = "an id with a leading @ is an entity's: give the child another one";
-            return self.refuse(Error::Misuse(text.to_owned()));
-        }
+        let instance = match instance.map(InstanceId::of_orchestration).transpose() {
+            Ok(instance) => instance,
+            Err(error) => return self.refuse(Error::Misuse(error.to_string())),
+        };
         if self.in_critical_section() {
             let text = "a sub-orchestration may not be started in a critical section: release the \
                         lock first";

@@ -84,16 +84,12 @@ impl Host for State {
     ) -> wasmtime::Result<String> {
         check_name("an orchestrator", &name).map_err(refused)?;
         let input = payload(input).map_err(refused)?;
-        let instance: InstanceId = match instance {
+        let instance = match instance {
             Some(instance) => parse(&instance).map_err(refused)?,
-            None => format!("{:032x}", rand::random::<u128>())
-                .parse()
-                .expect("hexadecimal digits make an id"),
+            None => InstanceId::of_random(rand::random()),
         };
-        if instance.is_entity() {
-            let why = "an id with a leading @ is an entity's: give the instance another one";
-            return Err(Refused(why.to_owned()).into());
-        }
+        let instance = instance.of_orchestration();
+        let instance = instance.map_err(|error| Refused(error.to_string()))?;
         let id = instance.to_string();
         self.leave(Effect::Start {
             name,

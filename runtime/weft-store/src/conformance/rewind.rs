@@ -165,7 +165,6 @@ pub async fn a_long_line_of_failed_children_is_rewound(store: &(impl Store + ?Si
                 turn.events = events(vec![started, created(4, child)]);
                 let start = Message::Start(child_start(1, parent, 4));
                 turn.messages = vec![to(child.id.as_str(), start)];
-                // The child fails for itself: its answer does not come back in this order.
                 let answer = EventKind::SubOrchestrationFailed {
                     task: 4,
                     failure: failed("boom"),
