@@ -147,7 +147,7 @@ mod tests {
         let entity: InstanceId = "@x@y".parse().unwrap();
         assert_eq!(entity.of_orchestration(), Err(Error::Entity));
         let random = InstanceId::of_random(0xab);
-        assert_eq!(random.as_str(), format!("{:032}", "ab").replace(' ', "0"));
+        assert_eq!(random.as_str(), "000000000000000000000000000000ab");
         assert_eq!(random.clone().of_orchestration(), Ok(random));
     }
 

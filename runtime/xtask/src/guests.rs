@@ -13,7 +13,7 @@ pub(crate) struct Guest {
     pub(crate) tests: bool,
 }
 
-pub(crate) const GUESTS: [Guest; 5] = [
+pub(crate) const GUESTS: [Guest; 6] = [
     Guest {
         folder: "guest-sdk/rust",
         tests: true,
@@ -24,6 +24,10 @@ pub(crate) const GUESTS: [Guest; 5] = [
     },
     Guest {
         folder: "samples/rust/order-fulfilment",
+        tests: true,
+    },
+    Guest {
+        folder: "samples/rust/patterns",
         tests: true,
     },
     Guest {
@@ -44,4 +48,22 @@ pub(crate) fn ensure_target() -> anyhow::Result<()> {
         process::run(Command::new("rustup").args(["target", "add", TARGET]))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sample_is_tested() {
+        let folder = process::root().join("samples/rust");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let sample = format!("samples/rust/{name}");
+            assert!(
+                GUESTS.iter().any(|guest| guest.folder == sample),
+                "{sample}"
+            );
+        }
+    }
 }

@@ -22,6 +22,33 @@ use anyhow::Result;
 use serde_json::Value;
 
 use crate::context::Usage;
+use crate::output;
+
+/// Which part of a listing is wanted.
+#[derive(Debug, clap::Args)]
+struct Page {
+    /// At most this many
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    /// Where to go on: `next` of the page before
+    #[arg(long)]
+    after: Option<String>,
+}
+
+impl Page {
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let after = self.after.iter().map(|after| ("after", after.clone()));
+        let limit = ("limit", self.limit.to_string());
+        std::iter::once(limit).chain(after).collect()
+    }
+
+    /// Says how to go on after the page that `answer` is.
+    fn tell_next(answer: &Value) {
+        if let Some(next) = answer["next"].as_str() {
+            output::note(format!("more with --after {next}"));
+        }
+    }
+}
 
 /// JSON from the command line: the text itself, `@FILE`, or `-` for stdin.
 ///

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use reqwest::Method;
 
+use crate::commands::Page;
 use crate::context::Target;
 use crate::output::{self, Table, cell, shorten};
 
@@ -14,23 +15,16 @@ pub(crate) struct Args {
     /// Also those without a state, which only have a lock or work to do
     #[arg(long)]
     transient: bool,
-    /// At most this many
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
-    /// Where to go on: `next` of the page before
-    #[arg(long)]
-    after: Option<String>,
+    #[command(flatten)]
+    page: Page,
 }
 
 pub(super) async fn run(args: &Args, target: &Target) -> Result<()> {
     let client = target.client()?;
     let path = format!("{}/entities", target.app_path()?);
-    let mut query = vec![
-        ("limit", args.limit.to_string()),
-        ("transient", args.transient.to_string()),
-    ];
+    let mut query = args.page.query();
+    query.push(("transient", args.transient.to_string()));
     query.extend(args.name.iter().map(|name| ("name", name.clone())));
-    query.extend(args.after.iter().map(|after| ("after", after.clone())));
     let answer = client
         .json(client.request(Method::GET, &path).query(&query))
         .await?;
@@ -53,8 +47,6 @@ pub(super) async fn run(args: &Args, target: &Target) -> Result<()> {
         return Ok(());
     }
     table.print();
-    if let Some(next) = answer["next"].as_str() {
-        output::note(format!("more with --after {next}"));
-    }
+    Page::tell_next(&answer);
     Ok(())
 }

@@ -4,6 +4,7 @@ use anyhow::Result;
 use reqwest::Method;
 
 use super::Filter;
+use crate::commands::Page;
 use crate::context::Target;
 use crate::output::{self, Table, cell, shorten};
 
@@ -11,23 +12,15 @@ use crate::output::{self, Table, cell, shorten};
 pub(crate) struct Args {
     #[command(flatten)]
     filter: Filter,
-    /// At most this many
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
-    /// Where to go on: `next` of the page before
-    #[arg(long)]
-    after: Option<String>,
+    #[command(flatten)]
+    page: Page,
 }
 
 pub(super) async fn run(args: &Args, target: &Target) -> Result<()> {
     let client = target.client()?;
     let path = format!("{}/instances", target.app_path()?);
-    let limit = args.limit.to_string();
     let mut query = args.filter.query();
-    query.push(("limit", limit));
-    if let Some(after) = &args.after {
-        query.push(("after", after.clone()));
-    }
+    query.extend(args.page.query());
     let answer = client
         .json(client.request(Method::GET, &path).query(&query))
         .await?;
@@ -51,8 +44,6 @@ pub(super) async fn run(args: &Args, target: &Target) -> Result<()> {
         return Ok(());
     }
     table.print();
-    if let Some(next) = answer["next"].as_str() {
-        output::note(format!("more with --after {next}"));
-    }
+    Page::tell_next(&answer);
     Ok(())
 }
