@@ -58,7 +58,11 @@ mod tests {
     fn every_sample_is_tested() {
         let folder = process::root().join("samples/rust");
         for entry in std::fs::read_dir(folder).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
+            let entry = entry.unwrap();
+            if !entry.path().is_dir() {
+                continue;
+            }
+            let name = entry.file_name().into_string().unwrap();
             let sample = format!("samples/rust/{name}");
             assert!(
                 GUESTS.iter().any(|guest| guest.folder == sample),
