@@ -84,6 +84,26 @@ impl Message {
         }
     }
 
+    /// The number of the decision that it answers.
+    pub(crate) fn answers(&self) -> Option<u32> {
+        match self {
+            Self::TaskDone { task, .. }
+            | Self::ChildDone { task, .. }
+            | Self::OperationDone { task, .. }
+            | Self::LockGranted { task, .. }
+            | Self::TimerFired { timer: task, .. } => Some(*task),
+            Self::Start(_)
+            | Self::Event { .. }
+            | Self::Suspend { .. }
+            | Self::Resume { .. }
+            | Self::Terminate { .. }
+            | Self::Rewind { .. }
+            | Self::Operation(_)
+            | Self::Lock(_)
+            | Self::Unlock(_) => None,
+        }
+    }
+
     /// `None` for what only an entity takes.
     pub(crate) fn into_event(self) -> Option<EventKind> {
         Some(match self {

@@ -33,7 +33,7 @@ pub struct Rewound {
     pub operations: Vec<Outgoing>,
     /// Children that have not answered.
     pub children: Vec<OpenChild>,
-    /// For the inbox, in order; the first one starts the new turn.
+    /// The inbox from now on, in order; the first one starts the new turn.
     pub messages: Vec<Message>,
 }
 
@@ -105,13 +105,15 @@ pub enum RewindError {
     Empty,
 }
 
-/// Rebuilds the history of a failed execution of `instance` under the id `execution`.
+/// Rebuilds the history of a failed execution of `instance` under the id `execution`. `inbox` is what
+/// has arrived and was not taken any more; [`Rewound::messages`] takes its place.
 ///
 /// # Errors
 /// [`RewindError`]; the execution stays as it is.
 pub fn rewind(
     instance: &InstanceId,
     history: Vec<Event>,
+    inbox: Vec<Message>,
     execution: ExecutionId,
     reason: String,
 ) -> Result<Rewound, RewindError> {
@@ -122,6 +124,7 @@ pub fn rewind(
     if !remove_fatal_failures(&mut turns, cause.as_ref()) {
         messages.extend(take_back(&mut turns, execution));
     }
+    messages.extend(inbox.into_iter().filter(|message| still_counts(message)));
     if has_locks(&turns) {
         return Err(RewindError::CriticalSection);
     }
@@ -213,6 +216,25 @@ fn take_back(turns: &mut Vec<Vec<Event>>, execution: ExecutionId) -> Vec<Message
         .collect()
 }
 
+/// Whether something that arrived after the failure is for the rewound execution as well. Failures
+/// are what the rewind takes back, and a termination was meant for the one that has ended.
+fn still_counts(message: &Message) -> bool {
+    match message {
+        Message::TaskDone { result, .. } | Message::ChildDone { result, .. } => result.is_ok(),
+        Message::Terminate { .. } | Message::Start(_) => false,
+        Message::TimerFired { .. }
+        | Message::Event { .. }
+        | Message::Suspend { .. }
+        | Message::Resume { .. }
+        | Message::OperationDone { .. }
+        | Message::LockGranted { .. }
+        | Message::Rewind { .. }
+        | Message::Operation(_)
+        | Message::Lock(_)
+        | Message::Unlock(_) => true,
+    }
+}
+
 fn has_locks(turns: &[Vec<Event>]) -> bool {
     let mut open = BTreeMap::new();
     for event in turns.iter().flatten() {
@@ -242,6 +264,7 @@ fn ask_again(
         .iter()
         .flatten()
         .filter_map(|event| crate::replay::answered(&event.kind))
+        .chain(messages.iter().filter_map(Message::answers))
         .collect();
     let mut rewound = Rewound {
         execution,

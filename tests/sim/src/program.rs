@@ -46,6 +46,10 @@ pub enum Step {
     Brittle {
         input: u64,
     },
+    /// Several of these side by side: the instance fails with the first, while others are under way.
+    BrittleFan {
+        inputs: Vec<u64>,
+    },
     /// Adds to an entity and waits for the answer.
     Call {
         entity: u8,
@@ -112,7 +116,9 @@ impl Program {
             self.steps.iter().fold(carried, |sum, step| match step {
                 Step::Activity { input } | Step::Flaky { input, .. } => fold(sum, worked(*input)),
                 Step::Broken { .. } => fold(sum, FAILED),
-                Step::FanOut { inputs } => inputs.iter().fold(sum, |s, i| fold(s, worked(*i))),
+                Step::FanOut { inputs } | Step::BrittleFan { inputs } => {
+                    inputs.iter().fold(sum, |s, i| fold(s, worked(*i)))
+                }
                 Step::Timer { .. } => fold(sum, 0),
                 Step::Event { value, .. } => fold(sum, *value),
                 Step::Deadline { .. } => fold(sum, TIMED_OUT),
@@ -147,7 +153,8 @@ impl Program {
                     | Step::Timer { .. }
                     | Step::Event { .. }
                     | Step::Deadline { .. }
-                    | Step::Brittle { .. } => {}
+                    | Step::Brittle { .. }
+                    | Step::BrittleFan { .. } => {}
                 }
             }
         }
@@ -212,7 +219,9 @@ impl Step {
             12 if rng.random_bool(0.5) => Self::Brittle {
                 input: rng.random(),
             },
-            12 => Self::Timer { ms: 1 },
+            12 => Self::BrittleFan {
+                inputs: (0..rng.random_range(2..5)).map(|_| rng.random()).collect(),
+            },
             _ => Self::Child(Self::child(rng, names)),
         }
     }

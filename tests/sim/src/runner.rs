@@ -348,6 +348,18 @@ async fn run_step(replay: &Shared, step: Step, sum: u64) -> Result<u64, Failure>
             let task = ask(replay, |r| r.call_activity("brittle", text(input), None)).await;
             fold(sum, number(Ok(wait(replay, task).await?)))
         }
+        Step::BrittleFan { inputs } => {
+            let mut tasks = Vec::new();
+            for (index, input) in inputs.into_iter().enumerate() {
+                let name = if index % 2 == 0 { "brittle" } else { "work" };
+                tasks.push(ask(replay, |r| r.call_activity(name, text(input), None)).await);
+            }
+            let mut sum = sum;
+            for task in tasks {
+                sum = fold(sum, number(Ok(wait(replay, task).await?)));
+            }
+            sum
+        }
         Step::Call { entity, add } => {
             let answer = call(replay, entity, "add", add).await;
             fold(sum, u64::from(answer.is_none()))

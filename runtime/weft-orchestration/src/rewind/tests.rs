@@ -68,7 +68,7 @@ fn only_the_failed_step_runs_again_and_randomness_stays() {
     let ended = turn(&mut history, vec![done(OLD, 1, Err("no"))], two_steps);
     assert!(matches!(ended.after, After::Ended(Outcome::Failed(_))));
 
-    let rewound = rewind(&instance(), history, NEW, "again".into()).unwrap();
+    let rewound = rewind(&instance(), history, Vec::new(), NEW, "again".into()).unwrap();
     let ids: Vec<_> = rewound.tasks.iter().map(|t| (t.id, t.execution)).collect();
     assert_eq!(ids, [(1, NEW)]);
     let mut history = rewound.history.concat();
@@ -100,7 +100,7 @@ fn where_the_code_answered_the_failure_it_decides_anew_from_there() {
     turn(&mut history, vec![start()], compensates);
     turn(&mut history, vec![done(OLD, 0, Err("no"))], compensates);
     turn(&mut history, vec![done(OLD, 1, Ok("0"))], compensates);
-    let rewound = rewind(&instance(), history, NEW, String::new()).unwrap();
+    let rewound = rewind(&instance(), history, Vec::new(), NEW, String::new()).unwrap();
     assert_eq!(rewound.history.len(), 1);
     assert_eq!(rewound.tasks.len(), 1);
     let mut history = rewound.history.concat();
@@ -130,7 +130,7 @@ fn a_child_may_answer_under_the_old_id() {
         vec![done(OLD, 1, Err("no"))],
         child_and_parallel,
     );
-    let rewound = rewind(&instance(), history, NEW, String::new()).unwrap();
+    let rewound = rewind(&instance(), history, Vec::new(), NEW, String::new()).unwrap();
     let child = &rewound.children[0];
     let parent = child.start.parent.clone();
     assert_eq!(parent.as_ref().map(|parent| parent.task), Some(0));
@@ -164,6 +164,41 @@ fn a_child_may_answer_under_the_old_id() {
     );
 }
 
+fn side_by_side(replay: &mut Replay) -> Option<Result<Payload, Failure>> {
+    let mut tasks = Vec::new();
+    for name in ["a", "b", "c"] {
+        tasks.push(replay.call_activity(name, Payload::null(), None).ok()?);
+    }
+    for task in tasks {
+        if let Err(failure) = wait(replay, task)? {
+            return Some(Err(failure));
+        }
+    }
+    Some(Ok(Payload::null()))
+}
+
+#[test]
+fn of_what_came_too_late_failures_are_dropped_and_results_are_not_asked_for_again() {
+    let mut history = Vec::new();
+    turn(&mut history, vec![start()], side_by_side);
+    turn(&mut history, vec![done(OLD, 0, Err("no"))], side_by_side);
+    let terminate = Message::Terminate {
+        reason: String::new(),
+        recursive: false,
+    };
+    let late = vec![done(OLD, 1, Err("no")), done(OLD, 2, Ok("2")), terminate];
+    let rewound = rewind(&instance(), history, late, NEW, String::new()).unwrap();
+    let again: Vec<_> = rewound.tasks.iter().map(|task| task.id).collect();
+    assert_eq!(again, [0, 1]);
+    let mut history = rewound.history.concat();
+    let waits = turn(&mut history, rewound.messages, side_by_side);
+    assert_eq!(waits.after, After::Waiting);
+    let messages = vec![done(NEW, 0, Ok("0")), done(NEW, 1, Ok("1"))];
+    let ended = turn(&mut history, messages, side_by_side);
+    let completed = Outcome::Completed(Payload::null());
+    assert_eq!(ended.after, After::Ended(completed));
+}
+
 fn locks_and_fails(replay: &mut Replay) -> Option<Result<Payload, Failure>> {
     let entity = weft_id::EntityId::new("counter", "a").unwrap();
     let lock = replay.lock_entities(vec![entity]).ok()?;
@@ -182,6 +217,6 @@ fn a_failure_in_a_critical_section_is_not_rewound() {
     };
     let ended = turn(&mut history, vec![granted], locks_and_fails);
     assert_eq!(ended.messages.len(), 1, "the lock is released");
-    let refused = rewind(&instance(), history, NEW, String::new());
+    let refused = rewind(&instance(), history, Vec::new(), NEW, String::new());
     assert_eq!(refused.unwrap_err(), RewindError::CriticalSection);
 }

@@ -3,7 +3,7 @@
 use rusqlite::params;
 use weft_id::{ExecutionId, InstanceKey};
 use weft_orchestration::{
-    Event, Found, OpenChild, Outgoing, Remedy, Rewound, Status, Timestamp, rewind,
+    Event, Found, Message, OpenChild, Outgoing, Remedy, Rewound, Status, Timestamp, rewind,
 };
 use weft_store::{Error, Shard};
 
@@ -66,7 +66,8 @@ impl Tx<'_> {
                 return Err(Error::StillOpen { status }.into());
             }
         }
-        let rewound = rewind(&key.id, self.recorded(row)?, execution, reason.to_owned());
+        let (history, inbox) = (self.recorded(row)?, self.arrived(row)?);
+        let rewound = rewind(&key.id, history, inbox, execution, reason.to_owned());
         let rewound = rewound.map_err(Error::NotRewindable)?;
         self.replace(key, row, rewound, now)
     }
@@ -81,6 +82,18 @@ impl Tx<'_> {
             events.extend(to_json::<Vec<Event>>(text)?);
         }
         Ok(events)
+    }
+
+    fn arrived(&self, row: i64) -> Result<Vec<Message>, Fault> {
+        let sql = "SELECT message FROM inbox WHERE instance = ?1 ORDER BY seq";
+        let mut statement = self.statement(sql)?;
+        let mut rows = statement.query([row])?;
+        let mut messages = Vec::new();
+        while let Some(row) = rows.next()? {
+            let text = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            messages.push(to_json(text)?);
+        }
+        Ok(messages)
     }
 
     fn replace(
@@ -111,6 +124,7 @@ impl Tx<'_> {
         )?;
         self.execute("DELETE FROM turn WHERE instance = ?1", [row])?;
         self.execute("DELETE FROM task WHERE instance = ?1", [row])?;
+        self.execute("DELETE FROM inbox WHERE instance = ?1", [row])?;
         for (number, events) in rewound.history.iter().enumerate() {
             let sql = "INSERT INTO turn (instance, number, events) VALUES (?1, ?2, ?3)";
             self.execute(sql, params![row, of_u64(number as u64), json(events)])?;

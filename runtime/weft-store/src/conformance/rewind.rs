@@ -6,7 +6,7 @@ use weft_orchestration::{
 };
 
 use super::{
-    Worker, at, child_start, completed, execution, failed, key, seqs, start, text, to, turn,
+    Worker, at, child_start, completed, event, execution, failed, key, seqs, start, text, to, turn,
 };
 use crate::{Error, Store};
 
@@ -79,6 +79,14 @@ pub async fn a_failed_instance_is_rewound_with_its_failed_child(store: &(impl St
     let mut ends = turn(&child, 2, 1);
     fail(&mut ends.turn, 9);
     worker.commit(ends).await.unwrap();
+    // An event and a failure that came just before the end, and were not taken any more.
+    store.send(&parent, event("kept"), at(5)).await.unwrap();
+    let late = Message::TaskDone {
+        execution: execution(1),
+        task: 5,
+        result: Err(failed("boom")),
+    };
+    store.send(&parent, late, at(5)).await.unwrap();
     let mut ends = turn(&parent, 1, 1);
     fail(&mut ends.turn, 5);
     worker.commit(ends).await.unwrap();
@@ -97,7 +105,7 @@ pub async fn a_failed_instance_is_rewound_with_its_failed_child(store: &(impl St
         reason: "why".to_owned(),
         former: execution(1),
     };
-    assert_eq!(worker.inbox(&parent).await, [rewind]);
+    assert_eq!(worker.inbox(&parent).await, [rewind, event("kept")]);
     let tasks = worker.tasks(&parent).await;
     assert_eq!((tasks.len(), tasks[0].id), (1, 5));
     assert_eq!(tasks[0].execution, execution(50));

@@ -65,7 +65,8 @@ impl State {
             }
         }
         let history = record.history.concat();
-        let rewound = rewind(&key.id, history, execution, reason.to_owned());
+        let inbox = record.inbox.values().cloned().collect();
+        let rewound = rewind(&key.id, history, inbox, execution, reason.to_owned());
         Ok(self.replace(key, rewound.map_err(Error::NotRewindable)?, now))
     }
 
@@ -87,6 +88,7 @@ impl State {
         instance.turns = rewound.history.len() as u64;
         instance.history_len = rewound.history.iter().map(|turn| turn.len() as u64).sum();
         record.history = rewound.history;
+        record.inbox.clear();
         let stale: Vec<_> = record.tasks.keys().copied().collect();
         for (execution, task) in stale {
             self.remove_task(key, execution, task);
