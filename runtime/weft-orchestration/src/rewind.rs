@@ -124,7 +124,7 @@ pub fn rewind(
     if !remove_fatal_failures(&mut turns, cause.as_ref()) {
         messages.extend(take_back(&mut turns, execution));
     }
-    messages.extend(inbox.into_iter().filter(|message| still_counts(message)));
+    messages.extend(inbox.into_iter().filter(still_counts));
     if has_locks(&turns) {
         return Err(RewindError::CriticalSection);
     }
