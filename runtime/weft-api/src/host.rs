@@ -5,7 +5,7 @@ use bytes::Bytes;
 use weft_app::{DescribedFunction, Function};
 use weft_id::{AppId, Component, Tenant};
 use weft_orchestration::{Failure, Payload, Timestamp};
-use weft_store::{Digest, Error, RevisionId};
+use weft_store::{Digest, Error, Instance, RevisionId};
 
 /// The node as the API sees it.
 #[async_trait]
@@ -39,6 +39,17 @@ pub trait Host: Send + Sync + 'static {
     /// The store's.
     async fn has_orchestrator(&self, app: &AppId, name: &str) -> Result<Option<bool>, Error>;
 
+    /// Runs the code that `revision` has for an instance over the instance's history. Nothing that
+    /// the code asks for takes effect.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn rehearse(
+        &self,
+        instance: &Instance,
+        revision: RevisionId,
+    ) -> Result<Rehearsed, Error>;
+
     fn now(&self) -> Timestamp;
 
     /// Whether the node takes requests.
@@ -46,6 +57,17 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// Why not, for an operator.
     fn readiness(&self) -> Result<(), String>;
+}
+
+/// What became of a rehearsal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rehearsed {
+    /// The code follows the history, or the history tells nothing of the code.
+    Follows,
+    /// What the history has and what the code asks for.
+    Diverges(String),
+    /// The code could not be run now.
+    NotRun(String),
 }
 
 /// A component that may be deployed.

@@ -34,7 +34,7 @@ use weft_store::Store;
 
 pub use config::Config;
 pub use durable::{DURABLE_PATH, router as durable_router};
-pub use host::{Call, Host, InvokeError, Invoked, PrepareError, Prepared};
+pub use host::{Call, Host, InvokeError, Invoked, PrepareError, Prepared, Rehearsed};
 pub use logs::LogBook;
 pub use openapi::document as openapi_document;
 pub use problem::{Kind, Problem};

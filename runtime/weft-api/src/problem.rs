@@ -23,6 +23,7 @@ pub enum Kind {
     InstanceExists,
     InstanceOpen,
     InstanceEnded,
+    Diverges,
     TooLarge,
     UnsupportedMediaType,
     InvalidDocument,
@@ -41,7 +42,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::MalformedJson,
         Self::InvalidRequest,
         Self::Unauthenticated,
@@ -52,6 +53,7 @@ impl Kind {
         Self::InstanceExists,
         Self::InstanceOpen,
         Self::InstanceEnded,
+        Self::Diverges,
         Self::TooLarge,
         Self::UnsupportedMediaType,
         Self::InvalidDocument,
@@ -91,6 +93,11 @@ impl Kind {
             Self::InstanceExists => (S::CONFLICT, "instance-exists", "The instance id is in use"),
             Self::InstanceOpen => (S::CONFLICT, "instance-open", "The instance has not ended"),
             Self::InstanceEnded => (S::GONE, "instance-ended", "The instance has ended"),
+            Self::Diverges => (
+                S::CONFLICT,
+                "diverges",
+                "The code does not follow what was recorded",
+            ),
             Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "too-large", "Too large"),
             Self::UnsupportedMediaType => (
                 S::UNSUPPORTED_MEDIA_TYPE,

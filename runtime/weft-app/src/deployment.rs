@@ -12,7 +12,7 @@ use serde_json::Value;
 use weft_id::Component;
 
 use crate::fault::{Fault, Faults};
-use crate::{Function, FunctionKind, RouteTemplate, Settings, Trigger};
+use crate::{Function, FunctionKind, Retention, RouteTemplate, Settings, Trigger};
 
 /// Everything that is deployed of one app.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub struct Deployment {
     components: BTreeMap<Component, ComponentEntry>,
     settings: BTreeMap<weft_id::Function, Settings>,
     functions: BTreeMap<weft_id::Function, Function>,
+    #[serde(default, skip_serializing_if = "Retention::is_empty")]
+    retention: Retention,
 }
 
 /// An uploaded component and what was found in it.
@@ -95,6 +97,7 @@ impl Deployment {
             components,
             settings,
             functions,
+            retention: Retention::default(),
         })
     }
 
@@ -134,7 +137,8 @@ impl Deployment {
         let settings = self.settings.iter().filter(kept);
         let settings = settings.map(|(name, own)| (name.clone(), own.clone()));
         let settings = settings.collect();
-        Self::new(components, settings)
+        let new = Self::new(components, settings)?;
+        Ok(new.with_retention(self.retention))
     }
 
     /// This document with the settings of one function replaced. Pointers of faults are relative
@@ -152,7 +156,9 @@ impl Deployment {
         }
         let mut settings = self.settings.clone();
         settings.insert(name.clone(), new);
-        Self::new(self.components.clone(), settings).map_err(|faults| {
+        let new = Self::new(self.components.clone(), settings);
+        let new = new.map(|new| new.with_retention(self.retention));
+        new.map_err(|faults| {
             let prefix = format!("/functions/{name}");
             let relative = faults.as_slice().iter().map(|fault| Fault {
                 pointer: fault
@@ -165,6 +171,17 @@ impl Deployment {
             let relative = Faults::check(relative.collect());
             relative.expect_err("as many faults as before").into()
         })
+    }
+
+    /// This document with another time that ended instances are kept.
+    #[must_use]
+    pub fn with_retention(self, retention: Retention) -> Self {
+        Self { retention, ..self }
+    }
+
+    #[must_use]
+    pub fn retention(&self) -> Retention {
+        self.retention
     }
 
     #[must_use]

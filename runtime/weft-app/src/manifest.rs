@@ -9,7 +9,8 @@ use weft_id::{App, Component};
 
 use crate::fault::{Fault, Faults, join};
 use crate::read::{Object, table};
-use crate::{Deployment, Settings};
+use crate::retention::SchemaOfRetention;
+use crate::{Deployment, Retention, Settings};
 
 /// A manifest that names only what it may.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,7 @@ pub struct Manifest {
     pub name: App,
     pub components: BTreeMap<Component, ManifestComponent>,
     pub functions: BTreeMap<weft_id::Function, ManifestFunction>,
+    pub retention: Retention,
 }
 
 /// Where a component comes from.
@@ -93,7 +95,7 @@ impl Manifest {
 }
 
 fn read(value: &Value, faults: &mut Vec<Fault>) -> Option<Manifest> {
-    let root = Object::open(value, "", &["name", "components", "functions"], faults)?;
+    let root = Object::open(value, "", &["name", "components", "functions", "retention"], faults)?;
     let name = root.required("name", faults);
     let components = entries(&root, "components", faults, |value, pointer, faults| {
         let object = Object::open(value, pointer, &["path", "build"], faults)?;
@@ -124,10 +126,16 @@ fn read(value: &Value, faults: &mut Vec<Fault>) -> Option<Manifest> {
             faults.push(Fault::new(pointer, message));
         }
     }
+    let retention = root.get("retention").and_then(|value| {
+        let pointer = join(root.pointer(), "retention");
+        let object = Object::open(value, &pointer, &Retention::KEYS, faults)?;
+        Some(Retention::read(&object, faults))
+    });
     Some(Manifest {
         name: name?,
         components,
         functions,
+        retention: retention.unwrap_or_default(),
     })
 }
 
@@ -176,6 +184,8 @@ struct SchemaOfManifest {
     /// Settings of the functions that the components hold, by name.
     #[serde(default)]
     functions: BTreeMap<String, SchemaOfFunction>,
+    /// How long ended instances are kept.
+    retention: Option<SchemaOfRetention>,
 }
 
 #[derive(JsonSchema)]
@@ -238,7 +248,7 @@ mod tests {
         assert_eq!(
             found,
             [
-                "nmae: unknown key (known keys: name, components, functions)",
+                "nmae: unknown key (known keys: name, components, functions, retention)",
                 "the key `name` is missing",
                 "components.Charge: a component name may not contain 'C'; lower-case letters, \
                  digits and '-' are allowed",

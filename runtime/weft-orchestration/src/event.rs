@@ -129,6 +129,10 @@ pub enum EventKind {
         /// The id that it had when it failed.
         former: ExecutionId,
     },
+    /// From here on the code of another revision of the app has followed the history.
+    ExecutionMoved {
+        revision: u32,
+    },
 }
 
 impl EventKind {
@@ -161,6 +165,7 @@ impl EventKind {
             | Self::EntityOperationFailed { .. }
             | Self::EntityLockGranted { .. }
             | Self::ExecutionRewound { .. }
+            | Self::ExecutionMoved { .. }
             | Self::ExecutionTerminated { .. } => false,
         }
     }

@@ -15,6 +15,7 @@ mod event;
 mod limits;
 mod message;
 mod payload;
+mod rehearsal;
 mod replay;
 mod retry;
 mod rewind;
@@ -29,6 +30,7 @@ pub use event::{Event, EventKind, Failure, Outcome, Parent, Start, Status, failu
 pub use limits::Limits;
 pub use message::{Message, split_at_suspension};
 pub use payload::Payload;
+pub use rehearsal::Rehearsal;
 pub use replay::{Error, Next, Replay, TaskHandle};
 pub use retry::RetryPolicy;
 pub use rewind::{Found, OpenChild, Remedy, RewindError, Rewound, rewind};

@@ -57,6 +57,10 @@ pub enum Message {
         reason: String,
         former: ExecutionId,
     },
+    /// From here on another revision of the app has the code.
+    Move {
+        revision: u32,
+    },
     /// To an entity, as the two that follow.
     Operation(Operation),
     Lock(LockRequest),
@@ -78,6 +82,7 @@ impl Message {
             | Self::Resume { .. }
             | Self::Terminate { .. }
             | Self::Rewind { .. }
+            | Self::Move { .. }
             | Self::Operation(_)
             | Self::Lock(_)
             | Self::Unlock(_) => None,
@@ -98,6 +103,7 @@ impl Message {
             | Self::Resume { .. }
             | Self::Terminate { .. }
             | Self::Rewind { .. }
+            | Self::Move { .. }
             | Self::Operation(_)
             | Self::Lock(_)
             | Self::Unlock(_) => None,
@@ -127,6 +133,7 @@ impl Message {
             },
             Self::LockGranted { task, .. } => EventKind::EntityLockGranted { task },
             Self::Rewind { reason, former } => EventKind::ExecutionRewound { reason, former },
+            Self::Move { revision } => EventKind::ExecutionMoved { revision },
             Self::Operation(_) | Self::Lock(_) | Self::Unlock(_) => return None,
         })
     }
@@ -165,6 +172,7 @@ impl Message {
             EventKind::ExecutionSuspended { reason } => Self::Suspend { reason },
             EventKind::ExecutionResumed { reason } => Self::Resume { reason },
             EventKind::ExecutionRewound { reason, former } => Self::Rewind { reason, former },
+            EventKind::ExecutionMoved { revision } => Self::Move { revision },
             EventKind::OrchestratorStarted
             | EventKind::ExecutionStarted(_)
             | EventKind::ExecutionTerminated { .. }
@@ -197,7 +205,8 @@ impl Message {
             | Self::Terminate { .. }
             | Self::OperationDone { .. }
             | Self::LockGranted { .. }
-            | Self::Rewind { .. } => false,
+            | Self::Rewind { .. }
+            | Self::Move { .. } => false,
         }
     }
 
@@ -205,7 +214,7 @@ impl Message {
     #[must_use]
     pub fn reaches_suspended(&self) -> bool {
         match self {
-            Self::Resume { .. } | Self::Terminate { .. } => true,
+            Self::Resume { .. } | Self::Terminate { .. } | Self::Move { .. } => true,
             Self::Start(_)
             | Self::TaskDone { .. }
             | Self::ChildDone { .. }
@@ -249,6 +258,7 @@ pub fn split_at_suspension<'a>(
                 | Message::OperationDone { .. }
                 | Message::LockGranted { .. }
                 | Message::Rewind { .. }
+                | Message::Move { .. }
                 | Message::Operation(_)
                 | Message::Lock(_)
                 | Message::Unlock(_)

@@ -229,6 +229,7 @@ fn still_counts(message: &Message) -> bool {
         | Message::OperationDone { .. }
         | Message::LockGranted { .. }
         | Message::Rewind { .. }
+        | Message::Move { .. }
         | Message::Operation(_)
         | Message::Lock(_)
         | Message::Unlock(_) => true,

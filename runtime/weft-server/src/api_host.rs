@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use weft_api::{Call, Host, InvokeError, Invoked, PrepareError, Prepared};
+use weft_api::{Call, Host, InvokeError, Invoked, PrepareError, Prepared, Rehearsed};
 use weft_app::FunctionKind;
 use weft_id::{AppId, Component, Tenant};
-use weft_orchestration::Timestamp;
+use weft_orchestration::{Limits, Rehearsal, Replay, Timestamp};
 use weft_sandbox::{ActivityCall, CallError, Invocation, Sandbox, UploadError};
-use weft_store::Error;
+use weft_store::{Error, Instance, RevisionId, Store};
 use weft_worker::Clock;
 
 use crate::deployments::Deployments;
@@ -17,6 +17,7 @@ use crate::deployments::Deployments;
 pub(crate) struct ApiHost {
     pub(crate) sandbox: Sandbox,
     pub(crate) deployments: Arc<Deployments>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -69,6 +70,42 @@ impl Host for ApiHost {
             let found = active.deployment.function(name, FunctionKind::Orchestrator);
             found.is_some()
         }))
+    }
+
+    async fn rehearse(
+        &self,
+        instance: &Instance,
+        revision: RevisionId,
+    ) -> Result<Rehearsed, Error> {
+        let key = &instance.key;
+        let kind = FunctionKind::Orchestrator;
+        let found = self
+            .deployments
+            .find(&key.app, Some(revision), &instance.name, kind)
+            .await?;
+        let Some((_, mut invocation)) = found else {
+            let name = &instance.name;
+            let why = format!("revision {revision} has no orchestrator {name}");
+            return Ok(Rehearsed::Diverges(why));
+        };
+        invocation.instance = Some(key.id.clone());
+        let recorded = self.store.history(key, 0, u64::MAX).await?;
+        let Some(rehearsal) = Rehearsal::of(recorded.events) else {
+            return Ok(Rehearsed::Follows);
+        };
+        let history = rehearsal.history.clone();
+        let replay = Replay::new(key.id.clone(), history, Limits::default());
+        let ran = async {
+            let mut execution = self.sandbox.open(invocation, replay).await?;
+            execution.turn(Vec::new(), self.clock.now()).await
+        };
+        Ok(match ran.await {
+            Ok(turn) => match rehearsal.judge(&turn) {
+                Ok(()) => Rehearsed::Follows,
+                Err(why) => Rehearsed::Diverges(why),
+            },
+            Err(error) => Rehearsed::NotRun(error.to_string()),
+        })
     }
 
     fn now(&self) -> Timestamp {

@@ -20,6 +20,7 @@ mod linger;
 mod listen;
 mod metrics;
 mod node;
+mod retention;
 mod runner;
 mod services;
 

@@ -31,7 +31,7 @@ use crate::data_plane::{DataHost, DataPlane};
 use crate::deployments::Deployments;
 use crate::runner::SandboxRunner;
 use crate::services::{BookSink, InstanceClient, StoredComponents};
-use crate::{Config, Storage, clock, data_dir, listen, metrics};
+use crate::{Config, Storage, clock, data_dir, listen, metrics, retention};
 
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -155,6 +155,7 @@ impl Node {
             host: Arc::new(ApiHost {
                 sandbox: sandbox.clone(),
                 deployments: Arc::clone(&deployments),
+                store: Arc::clone(&store),
                 clock: Arc::clone(&clock),
             }),
             logs: Arc::clone(&logs),
@@ -164,9 +165,9 @@ impl Node {
             }),
         };
         let data_host = Arc::new(DataHost {
-            store,
+            store: Arc::clone(&store),
             deployments,
-            clock,
+            clock: Arc::clone(&clock),
             logs,
         });
         let body_bytes_max = weft_sandbox::GuestLimits::default().request_bytes_max as u64;
@@ -176,7 +177,8 @@ impl Node {
         let (stop, stopping) = watch::channel(false);
         let planes = vec![
             serve_data(&config, http_listener, data_plane, stopping.clone()),
-            serve_control(&config, admin_listener, control, stopping),
+            serve_control(&config, admin_listener, control, stopping.clone()),
+            tokio::spawn(retention::keep(store, clock, stopping)),
         ];
         Ok(Self {
             ready: Ready {

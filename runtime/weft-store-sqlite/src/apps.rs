@@ -50,6 +50,22 @@ impl Apps for SqliteStore {
         self.select(app, "true", None).await
     }
 
+    async fn all_apps(&self) -> Result<Vec<AppId>, Error> {
+        self.read(|tx| {
+            let sql = "SELECT tenant, name FROM app a \
+                       WHERE EXISTS (SELECT 1 FROM revision WHERE app = a.row) \
+                       ORDER BY tenant, name";
+            let mut statement = tx.prepare_cached(sql)?;
+            let mut rows = statement.query([])?;
+            let mut apps = Vec::new();
+            while let Some(row) = rows.next()? {
+                apps.push(AppId::new(to_name(row, "tenant")?, to_name(row, "name")?));
+            }
+            Ok(apps)
+        })
+        .await
+    }
+
     async fn apps(&self, tenant: &Tenant) -> Result<Vec<AppId>, Error> {
         let tenant = tenant.clone();
         self.read(move |tx| {

@@ -6,8 +6,8 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use weft_id::{AppId, ExecutionId, InstanceKey};
 use weft_orchestration::{Event, Message, Timestamp};
 use weft_store::{
-    Cursor, Ending, Error, Filter, Instance, Instances, NewInstance, Page, PageRequest, Purged,
-    Recorded,
+    Cursor, Ending, Error, Family, Filter, Instance, Instances, NewInstance, Page, PageRequest, Purged,
+    Recorded, RevisionId,
 };
 
 use crate::SqliteStore;
@@ -34,11 +34,18 @@ impl Instances for SqliteStore {
         key: &InstanceKey,
         execution: ExecutionId,
         reason: String,
+        revision: Option<RevisionId>,
         now: Timestamp,
     ) -> Result<(), Error> {
         let key = key.clone();
-        self.write(move |tx| tx.rewind(&key, execution, &reason, now))
-            .await
+        self.write(move |tx| {
+            tx.rewind(&key, execution, &reason, now)?;
+            if let Some(revision) = revision {
+                tx.pin(&key, revision)?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn instance(&self, key: &InstanceKey) -> Result<Option<Instance>, Error> {
@@ -104,36 +111,19 @@ impl Instances for SqliteStore {
         .await
     }
 
-    async fn purge(&self, key: &InstanceKey) -> Result<(), Error> {
-        let key = key.clone();
-        self.write(move |tx| tx.purge(&key)).await
+    async fn purge(&self, key: &InstanceKey, family: Family) -> Result<Purged, Error> {
+        self.purge_one(key, family).await
     }
 
     async fn purge_matching(
         &self,
         app: &AppId,
         filter: &Filter,
+        family: Family,
         limit: u32,
     ) -> Result<Purged, Error> {
-        let mut query = Query::new(app, filter);
-        query.and("i.status >= 3");
-        let sql = query.finish(u64::from(limit));
-        self.write(move |tx| {
-            let mut found = Vec::new();
-            {
-                let mut statement = tx.statement(&sql)?;
-                let mut rows = statement.query(rusqlite::params_from_iter(&query.params))?;
-                while let Some(row) = rows.next()? {
-                    found.push(row.get("row")?);
-                }
-            }
-            for row in &found {
-                tx.remove(*row)?;
-            }
-            let instances = found.len() as u64;
-            Ok(Purged { instances })
-        })
-        .await
+        self.purge_found(Query::of_ended(app, filter), family, limit)
+            .await
     }
 }
 
@@ -177,15 +167,28 @@ pub(crate) fn turns(
 }
 
 /// A listing of an app, newest first.
-struct Query {
+pub(crate) struct Query {
     sql: String,
     params: Vec<Value>,
 }
 
 impl Query {
     fn new(app: &AppId, filter: &Filter) -> Self {
+        Self::selecting(SELECT_INSTANCE, app, filter)
+    }
+
+    /// Rows of ended instances, in no order.
+    fn of_ended(app: &AppId, filter: &Filter) -> Self {
+        let select = "SELECT i.row FROM app a \
+                      JOIN instance i INDEXED BY instance_ended ON i.app = a.row \
+                      LEFT JOIN detail d ON d.instance = i.row \
+                      WHERE a.tenant = ?1 AND a.name = ?2 AND i.status >= 3";
+        Self::selecting(select, app, filter)
+    }
+
+    fn selecting(select: &str, app: &AppId, filter: &Filter) -> Self {
         let mut query = Self {
-            sql: SELECT_INSTANCE.to_owned(),
+            sql: select.to_owned(),
             params: vec![app.tenant.to_string().into(), app.app.to_string().into()],
         };
         // Entities stand among the instances and are none.
@@ -237,6 +240,15 @@ impl Query {
     fn and(&mut self, condition: &str) {
         self.sql.push_str(" AND ");
         self.sql.push_str(condition);
+    }
+
+    /// The first `limit` rows of [`Self::of_ended`].
+    pub(crate) fn rows(mut self, tx: &Transaction<'_>, limit: u32) -> Result<Vec<i64>, Fault> {
+        let limit = self.param(i64::from(limit));
+        let sql = format!("{} LIMIT {limit}", self.sql);
+        let mut statement = tx.prepare_cached(&sql)?;
+        let rows = statement.query_map(rusqlite::params_from_iter(self.params), |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     fn finish(&mut self, limit: u64) -> String {

@@ -22,6 +22,7 @@ mod fault;
 mod instances;
 mod keys;
 mod kv;
+mod purge;
 mod reader;
 mod schema;
 mod work;

@@ -13,7 +13,11 @@ use weft_store::Error;
 use crate::fault;
 
 /// Step `n` brings a file from version `n` to `n + 1`. Never edited once released.
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+];
 
 /// More than there are statements, so that each is compiled once per connection.
 const STATEMENTS_MAX: usize = 128;

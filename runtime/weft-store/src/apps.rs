@@ -42,6 +42,9 @@ pub trait Apps: Send + Sync {
     /// All revisions, newest first.
     async fn revisions(&self, app: &AppId) -> Result<Vec<Revision>, Error>;
 
+    /// The apps of all tenants, in order.
+    async fn all_apps(&self) -> Result<Vec<AppId>, Error>;
+
     /// The apps of a tenant, by name.
     async fn apps(&self, tenant: &Tenant) -> Result<Vec<AppId>, Error>;
 

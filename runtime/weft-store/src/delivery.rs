@@ -52,6 +52,7 @@ impl Delivery {
             | Message::OperationDone { .. }
             | Message::LockGranted { .. }
             | Message::Rewind { .. }
+            | Message::Move { .. }
             | Message::Unlock(_)) => {
                 if open {
                     Self::Put { to, message }

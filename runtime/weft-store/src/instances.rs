@@ -41,7 +41,8 @@ pub trait Instances: Send + Sync {
     ) -> Result<Recorded, Error>;
 
     /// Takes a failed instance back to before its failure ([`weft_orchestration::rewind`]) under the
-    /// id `execution`, with every failed child whose answer it waits for, in one transaction.
+    /// id `execution`, with every failed child whose answer it waits for, in one transaction. With a
+    /// `revision` that one has its code from then on; the children stay on theirs.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::StillOpen`] for an open one; [`Error::Ended`] for one that has
@@ -51,6 +52,7 @@ pub trait Instances: Send + Sync {
         key: &InstanceKey,
         execution: ExecutionId,
         reason: String,
+        revision: Option<RevisionId>,
         now: Timestamp,
     ) -> Result<(), Error>;
 
@@ -66,17 +68,21 @@ pub trait Instances: Send + Sync {
         page: &PageRequest,
     ) -> Result<Page, Error>;
 
-    /// Removes an ended instance with all that belongs to it.
+    /// Removes an ended instance with all that belongs to it and, where that is asked for, with its
+    /// family. Members go before those that they are found by: what a crash leaves, another call
+    /// finds.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::StillOpen`].
-    async fn purge(&self, key: &InstanceKey) -> Result<(), Error>;
+    async fn purge(&self, key: &InstanceKey, family: Family) -> Result<Purged, Error>;
 
-    /// Removes at most `limit` ended instances that match; call again while any were removed.
+    /// Removes at most `limit` ended instances that match, with their families where that is asked
+    /// for; call again while any were removed. Other writers come in between.
     async fn purge_matching(
         &self,
         app: &AppId,
         filter: &Filter,
+        family: Family,
         limit: u32,
     ) -> Result<Purged, Error>;
 }
@@ -244,6 +250,15 @@ pub struct Page {
     pub instances: Vec<Instance>,
     /// Where the next page begins; `None` at the end.
     pub next: Option<String>,
+}
+
+/// What becomes of the children of an instance that is purged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Family {
+    #[default]
+    Stays,
+    /// Ended children go too, and theirs; open ones stay with all that they have started.
+    Goes,
 }
 
 /// How much a purge removed.

@@ -33,7 +33,7 @@ pub use endings::{Ending, Endings, until_ended};
 pub use entities::{Entities, EntityFilter, EntityPage, EntityView};
 pub use error::Error;
 pub use instances::{
-    Filter, IdReuse, Instance, Instances, NewInstance, Page, PageRequest, Purged, Recorded,
+    Family, Filter, IdReuse, Instance, Instances, NewInstance, Page, PageRequest, Purged, Recorded,
 };
 pub use keys::{KeyId, KeyRecord, Keys, Role};
 pub use kv::{KeyValue, KvLimits, incremented};

@@ -209,19 +209,22 @@ async fn try_run(
     unsettled: &mut Vec<Arrival>,
 ) -> Result<Finished, Interrupted> {
     let mut inbox = Vec::new();
-    let mut live = match job.live.take() {
-        Some(live) => {
-            if job.read_inbox {
-                inbox = shared.store.inbox(&job.key).await?;
-            }
-            live
+    let mut parked = job.live.take();
+    if parked.is_some() && job.read_inbox {
+        inbox = shared.store.inbox(&job.key).await?;
+        // Other code takes over, from the history.
+        if moved_to(&inbox).is_some() {
+            parked = None;
         }
+    }
+    let mut live = match parked {
+        Some(live) => live,
         None => {
             let loaded = match job.created.take() {
                 Some(created) => Some(Arc::unwrap_or_clone(created)),
                 None => shared.store.load(&job.key).await?,
             };
-            let Some(loaded) = loaded else {
+            let Some(mut loaded) = loaded else {
                 persist(shared, job.lease, &job.key, &job.arrivals, unsettled).await?;
                 return Ok(Finished::Gone);
             };
@@ -229,6 +232,9 @@ async fn try_run(
                 return Ok(Finished::Scheduled(timer));
             }
             inbox.clone_from(&loaded.inbox);
+            if let Some(revision) = moved_to(&inbox) {
+                loaded.instance.revision = Some(revision);
+            }
             open_any(shared, &job.key, job.give_up.take(), loaded)
                 .await
                 .map_err(Interrupted::Code)?
@@ -281,6 +287,17 @@ async fn try_run(
         rewound,
         ..committed
     }))
+}
+
+/// The revision that has the instance's code from the next turn on.
+fn moved_to(inbox: &[(MessageSeq, Message)]) -> Option<RevisionId> {
+    let messages = inbox.iter().rev();
+    messages
+        .filter_map(|(_, message)| match message {
+            Message::Move { revision } => Some(RevisionId(*revision)),
+            _ => None,
+        })
+        .next()
 }
 
 /// The timer of an instance whose time to begin has not come. One that is terminated meanwhile

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use weft_id::{AppId, EntityId, ExecutionId, InstanceKey, Tenant};
 use weft_orchestration::{Event, Failure, Message, Payload, Timestamp};
 use weft_store::{
-    Apps, Digest, Ending, Entities, EntityFilter, EntityPage, EntityView, Error, Filter, Instance,
+    Apps, Digest, Ending, Entities, EntityFilter, EntityPage, EntityView, Error, Family, Filter, Instance,
     Instances, KeyId, KeyRecord, KeyValue, Keys, Lease, Loaded, MessageSeq, NewInstance,
     NewRevision, NodeId, Page, PageRequest, PendingTask, PendingTimer, Purged, Recorded, Revision,
     RevisionId, Shard, Store, TaskSeq, TurnCommit, Wakeup, Work,
@@ -308,9 +308,10 @@ impl Instances for FaultyStore {
         key: &InstanceKey,
         execution: ExecutionId,
         reason: String,
+        revision: Option<RevisionId>,
         now: Timestamp,
     ) -> Result<(), Error> {
-        self.call(self.inner.rewind(key, execution, reason, now))
+        self.call(self.inner.rewind(key, execution, reason, revision, now))
             .await
     }
 
@@ -323,17 +324,18 @@ impl Instances for FaultyStore {
         self.call(self.inner.instances(app, filter, page)).await
     }
 
-    async fn purge(&self, key: &InstanceKey) -> Result<(), Error> {
-        self.call(self.inner.purge(key)).await
+    async fn purge(&self, key: &InstanceKey, family: Family) -> Result<Purged, Error> {
+        self.call(self.inner.purge(key, family)).await
     }
 
     async fn purge_matching(
         &self,
         app: &AppId,
         filter: &Filter,
+        family: Family,
         limit: u32,
     ) -> Result<Purged, Error> {
-        self.call(self.inner.purge_matching(app, filter, limit))
+        self.call(self.inner.purge_matching(app, filter, family, limit))
             .await
     }
 }
@@ -384,6 +386,10 @@ impl Apps for FaultyStore {
 
     async fn revisions(&self, app: &AppId) -> Result<Vec<Revision>, Error> {
         self.inner.revisions(app).await
+    }
+
+    async fn all_apps(&self) -> Result<Vec<AppId>, Error> {
+        self.inner.all_apps().await
     }
 
     async fn apps(&self, tenant: &Tenant) -> Result<Vec<AppId>, Error> {

@@ -317,6 +317,9 @@ impl World {
                     });
                     messages.push(Message::Resume { reason });
                 }
+                if rng.random_bool(0.2) {
+                    messages.push(Message::Move { revision: 1 });
+                }
                 let payload = Payload::from(value.to_string());
                 messages.push(Message::Event { name, payload });
             }
@@ -343,7 +346,7 @@ impl World {
             if failure.kind == "brittle" {
                 let execution = ExecutionId::from_u128(self.rng.random());
                 let reason = "it will work now".to_owned();
-                let rewound = self.inner.rewind(key, execution, reason, self.clock.now());
+                let rewound = self.inner.rewind(key, execution, reason, None, self.clock.now());
                 // One of which nothing can be taken back stays failed, and the check says so.
                 let _ = rewound.await;
             }

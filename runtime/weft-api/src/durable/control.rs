@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::json;
 use weft_orchestration::{Message, Payload};
-use weft_store::Error;
+use weft_store::{Error, Family};
 
 use super::{Context, status};
 use crate::routes::{check_event_name, of_instance};
@@ -46,7 +46,7 @@ pub(super) async fn raise_event(
 pub(super) async fn terminate(context: &Context, id: &str) -> Result<Response, Problem> {
     let message = Message::Terminate {
         reason: reason(context),
-        recursive: false,
+        recursive: flag(context, "recursive")?,
     };
     send(context, id, message).await
 }
@@ -70,7 +70,7 @@ pub(super) async fn rewind(context: &Context, id: &str) -> Result<Response, Prob
     let rewound = context
         .api
         .store
-        .rewind(&key, execution, reason(context), now);
+        .rewind(&key, execution, reason(context), None, now);
     match rewound.await {
         Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),
         // The peers answer 400 for one that has not ended.
@@ -94,8 +94,9 @@ async fn send(context: &Context, id: &str, message: Message) -> Result<Response,
 /// `DELETE instances/{id}`
 pub(super) async fn purge(context: &Context, id: &str) -> Result<Response, Problem> {
     let key = context.key(id)?;
-    match context.api.store.purge(&key).await {
-        Ok(()) => Ok(deleted(1)),
+    let family = family(context)?;
+    match context.api.store.purge(&key, family).await {
+        Ok(purged) => Ok(deleted(purged.instances)),
         // To the peers an instance that cannot be purged yet is one that was not found to purge.
         Err(Error::StillOpen { .. }) => {
             Err(Problem::not_found(format!("ended instance {}", key.id)))
@@ -111,12 +112,13 @@ pub(super) async fn purge_matching(context: &Context) -> Result<Response, Proble
         return Err(Problem::invalid("createdTimeFrom is required"));
     }
     deploy::require_app(&context.api, &context.app).await?;
+    let family = family(context)?;
     let mut instances = 0;
     if let Some(filter) = filter {
         for _ in 0..PURGE_BATCHES_MAX {
             let store = &context.api.store;
             let purged = store
-                .purge_matching(&context.app, &filter, PURGE_BATCH)
+                .purge_matching(&context.app, &filter, family, PURGE_BATCH)
                 .await?;
             instances += purged.instances;
             if purged.instances == 0 {
@@ -128,6 +130,18 @@ pub(super) async fn purge_matching(context: &Context) -> Result<Response, Proble
         0 => Err(Problem::not_found("ended instance that matches")),
         instances => Ok(deleted(instances)),
     }
+}
+
+/// The peers have no such parameter here; their other clients have.
+fn family(context: &Context) -> Result<Family, Problem> {
+    Ok(match flag(context, "recursive")? {
+        true => Family::Goes,
+        false => Family::Stays,
+    })
+}
+
+fn flag(context: &Context, name: &str) -> Result<bool, Problem> {
+    context.query.flag(name, false)
 }
 
 fn deleted(instances: u64) -> Response {

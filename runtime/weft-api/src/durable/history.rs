@@ -143,6 +143,9 @@ impl Folded {
             EventKind::ExecutionRewound { reason, .. } => {
                 self.push("ExecutionRewound", at, json!({"Reason": reason}));
             }
+            EventKind::ExecutionMoved { revision } => {
+                self.push("ExecutionMoved", at, json!({"Revision": revision}));
+            }
             EventKind::ContinuedAsNew { .. } => self.push("ContinueAsNew", at, json!({})),
             EventKind::ExecutionCompleted { outcome } => {
                 let result = match &outcome {

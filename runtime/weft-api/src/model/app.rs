@@ -218,4 +218,31 @@ pub(crate) struct RevisionView {
 pub(crate) struct Deployed {
     pub(crate) revision: u32,
     pub(crate) functions: Vec<FunctionView>,
+    /// What the replay gate found, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) check: Option<CheckView>,
+}
+
+/// How the code of a revision goes with the histories that there are.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CheckView {
+    pub(crate) revision: u32,
+    /// Whether it follows every history that was looked at.
+    pub(crate) compatible: bool,
+    /// Whether every open instance was looked at: there is a bound.
+    pub(crate) complete: bool,
+    /// Open instances, then some of those that have completed, newest first.
+    pub(crate) instances: Vec<CheckedView>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CheckedView {
+    pub(crate) id: String,
+    pub(crate) orchestrator: String,
+    pub(crate) runtime_status: &'static str,
+    /// `compatible`, `diverges` or `not-run`.
+    pub(crate) verdict: &'static str,
+    /// At which event it diverges, what history has and what the code asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) detail: Option<String>,
 }

@@ -162,6 +162,9 @@ fn kind_view(kind: EventKind) -> (&'static str, Value) {
             "execution_rewound",
             json!({"reason": reason, "former_execution_id": former}),
         ),
+        EventKind::ExecutionMoved { revision } => {
+            ("execution_moved", json!({"revision": revision}))
+        }
         EventKind::ContinuedAsNew { input } => {
             ("continued_as_new", json!({"input": parsed(&input)}))
         }

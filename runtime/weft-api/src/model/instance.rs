@@ -157,6 +157,23 @@ pub(crate) struct ReasonBody {
 
 #[derive(Deserialize, Default, ToSchema)]
 #[serde(default, deny_unknown_fields)]
+pub(crate) struct RewindBody {
+    pub(crate) reason: String,
+    /// The revision whose code it has from then on; its own where absent.
+    pub(crate) revision: Option<u32>,
+}
+
+#[derive(Deserialize, Default, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct MoveBody {
+    /// The revision whose code it has from then on; the active one where absent.
+    pub(crate) revision: Option<u32>,
+    /// Move it without looking whether that code follows its history; it fails where it does not.
+    pub(crate) force: bool,
+}
+
+#[derive(Deserialize, Default, ToSchema)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct TerminateBody {
     pub(crate) reason: String,
     /// Terminate open children as well.

@@ -12,14 +12,14 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 pub(crate) use app::{
-    AppList, AppSummary, AppView, ComponentView, Deployed, FunctionList, FunctionView,
+    AppList, AppSummary, AppView, CheckView, CheckedView, ComponentView, Deployed, FunctionList, FunctionView,
     RevisionList, RevisionView, Uploaded,
 };
 pub(crate) use entity::{EntityList, EntityView, SignalBody};
 pub(crate) use history::{HistoryView, event_view};
 pub(crate) use instance::{
-    FailureView, InstanceList, InstanceView, PurgedView, ReasonBody, RestartBody, StartBody,
-    TerminateBody,
+    FailureView, InstanceList, InstanceView, MoveBody, PurgedView, ReasonBody, RestartBody,
+    RewindBody, StartBody, TerminateBody,
 };
 pub(crate) use key::{CreatedKey, KeyList, KeyView, NewKeyBody, TenantList, TenantView};
 pub(crate) use log::{LogLine, LogLines};

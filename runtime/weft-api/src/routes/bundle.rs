@@ -56,12 +56,14 @@ pub(super) async fn deploy_app(
     drop(permit);
     let refused = |faults| Problem::faults(Kind::InvalidDocument, &faults);
     let deployment = Deployment::new(components, manifest.settings()).map_err(refused)?;
+    let deployment = deployment.with_retention(manifest.retention);
     manifest.check_components(&deployment).map_err(refused)?;
     let revision = deploy::change(&api, &access.app, |_| Ok(deployment.clone())).await?;
     let functions = deployment.functions().values();
     let deployed = Deployed {
         revision: revision.0,
         functions: functions.map(FunctionView::new).collect(),
+        check: None,
     };
     Ok((StatusCode::CREATED, Json(deployed)))
 }

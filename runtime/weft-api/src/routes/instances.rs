@@ -10,12 +10,13 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use weft_id::{InstanceId, InstanceKey};
 use weft_orchestration::{Payload, Status};
-use weft_store::{Filter, IdReuse, PageRequest};
+use weft_store::{Family, Filter, IdReuse, PageRequest, RevisionId};
 
+use super::gate::require_revision;
 use crate::auth::{AppAccess, Invoke, ReadInstances};
 use crate::body::{JsonBody, OptionalJsonBody};
 use crate::model::{
-    HistoryView, InstanceList, InstanceView, PurgedView, ReasonBody, RestartBody, StartBody,
+    HistoryView, InstanceList, InstanceView, PurgedView, RestartBody, RewindBody, StartBody,
     event_view,
 };
 use crate::params::{PathParams, QueryParams};
@@ -219,16 +220,23 @@ async fn created(api: &Api, order: Order, path: &str) -> Result<Created, Problem
 /// done. Failed children that it waits for are rewound as well.
 #[utoipa::path(
     post, path = "/apps/{app}/instances/{instance}/rewind", tag = "instances",
-    request_body = ReasonBody, responses((status = 202))
+    request_body = RewindBody, responses((status = 202))
 )]
 pub(super) async fn rewind_instance(
     State(api): State<Api>,
     access: AppAccess<Invoke>,
-    OptionalJsonBody(ReasonBody { reason }): OptionalJsonBody<ReasonBody>,
+    OptionalJsonBody(RewindBody { reason, revision }): OptionalJsonBody<RewindBody>,
 ) -> Result<StatusCode, Problem> {
     let key = instance_key(&access.app, &access.path)?;
     let (execution, now) = (random_execution(), api.host.now());
-    let rewound = api.store.rewind(&key, execution, reason, now).await;
+    let revision = revision.map(RevisionId);
+    if let Some(revision) = revision {
+        require_revision(&api, &access.app, revision).await?;
+    }
+    let rewound = api
+        .store
+        .rewind(&key, execution, reason, revision, now)
+        .await;
     rewound.map_err(|error| of_instance(error, &key))?;
     Ok(StatusCode::ACCEPTED)
 }
@@ -265,21 +273,40 @@ pub(super) async fn restart_instance(
     created(&api, order, collection).await
 }
 
-/// Removes ended instances that match, at most 500; call again while any were removed.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PurgeQuery {
+    /// Remove ended children too, and theirs; open ones stay.
+    #[serde(default)]
+    recursive: bool,
+}
+
+impl PurgeQuery {
+    fn family(&self) -> Family {
+        match self.recursive {
+            true => Family::Goes,
+            false => Family::Stays,
+        }
+    }
+}
+
+/// Removes ended instances that match, at most 500 and their children; call again while any were
+/// removed.
 #[utoipa::path(
     delete, path = "/apps/{app}/instances", tag = "instances",
-    params(FilterQuery), responses((status = 200, body = PurgedView))
+    params(FilterQuery, PurgeQuery), responses((status = 200, body = PurgedView))
 )]
 pub(super) async fn purge_instances(
     State(api): State<Api>,
     access: AppAccess<Invoke>,
     QueryParams(filter): QueryParams<FilterQuery>,
+    QueryParams(query): QueryParams<PurgeQuery>,
 ) -> Result<Json<PurgedView>, Problem> {
     let filter = filter.resolve()?;
     deploy::require_app(&api, &access.app).await?;
     let purged = api
         .store
-        .purge_matching(&access.app, &filter, PURGE_BATCH)
+        .purge_matching(&access.app, &filter, query.family(), PURGE_BATCH)
         .await?;
     Ok(Json(PurgedView {
         purged: purged.instances,
@@ -356,14 +383,15 @@ pub(super) async fn show_history(
 /// Removes an ended instance with its history.
 #[utoipa::path(
     delete, path = "/apps/{app}/instances/{instance}", tag = "instances",
-    responses((status = 204))
+    params(PurgeQuery), responses((status = 204))
 )]
 pub(super) async fn purge_instance(
     State(api): State<Api>,
     access: AppAccess<Invoke>,
+    QueryParams(query): QueryParams<PurgeQuery>,
 ) -> Result<StatusCode, Problem> {
     let key = instance_key(&access.app, &access.path)?;
-    let purged = api.store.purge(&key).await;
+    let purged = api.store.purge(&key, query.family()).await;
     purged.map_err(|error| of_instance(error, &key))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,6 +5,7 @@ mod bundle;
 mod components;
 mod entities;
 mod functions;
+mod gate;
 mod health;
 mod instances;
 mod keys;
@@ -67,6 +68,7 @@ fn apps_routes() -> OpenApiRouter<Api> {
         .routes(routes!(functions::invoke_function))
         .routes(routes!(revisions::list_revisions))
         .routes(routes!(revisions::activate_revision))
+        .routes(routes!(gate::check_revision))
         .routes(routes!(
             instances::list_instances,
             instances::start_instance,
@@ -76,6 +78,7 @@ fn apps_routes() -> OpenApiRouter<Api> {
         .routes(routes!(instances::show_history))
         .routes(routes!(instances::rewind_instance))
         .routes(routes!(instances::restart_instance))
+        .routes(routes!(gate::move_instance))
         .routes(routes!(entities::list_entities))
         .routes(routes!(
             entities::show_entity,

@@ -13,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 use tower::ServiceExt as _;
 use weft_api::auth::{NewKey, create};
 use weft_api::{
-    Api, Call, Config, Host, InvokeError, Invoked, LogBook, PrepareError, Prepared, admin_router,
-    durable_router,
+    Api, Call, Config, Host, InvokeError, Invoked, LogBook, PrepareError, Prepared, Rehearsed,
+    admin_router, durable_router,
 };
 use weft_app::{Deployment, DescribedFunction, FunctionKind};
 use weft_id::{AppId, Component, InstanceKey, Tenant};
@@ -22,8 +22,8 @@ use weft_orchestration::{
     After, Event, EventKind, Failure, Message, Outcome, Payload, Timestamp, Turn,
 };
 use weft_store::{
-    Apps as _, Consumed, Digest, Error, Keys as _, MemoryStore, NodeId, Role, Shard, TurnCommit,
-    Work as _,
+    Apps as _, Consumed, Digest, Error, Instance, Keys as _, MemoryStore, NodeId, RevisionId, Role,
+    Shard, TurnCommit, Work as _,
 };
 
 pub(crate) const NOW: u64 = 1_800_000_000_000;
@@ -102,6 +102,14 @@ impl Host for TestHost {
 
     async fn deployed(&self, _: &AppId) {
         self.deployed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The name says it.
+    async fn rehearse(&self, instance: &Instance, _: RevisionId) -> Result<Rehearsed, Error> {
+        Ok(match instance.name.as_str() {
+            "other" => Rehearsed::Diverges("event 3 has this, the code asks for that".into()),
+            _ => Rehearsed::Follows,
+        })
     }
 
     fn now(&self) -> Timestamp {

@@ -105,7 +105,8 @@ impl Entity {
                 | Message::Terminate { .. }
                 | Message::OperationDone { .. }
                 | Message::LockGranted { .. }
-                | Message::Rewind { .. } => {}
+                | Message::Rewind { .. }
+                | Message::Move { .. } => {}
             }
         }
     }

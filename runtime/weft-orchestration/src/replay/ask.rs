@@ -383,6 +383,7 @@ impl Replay {
             | EventKind::EntityLockRequested { .. }
             | EventKind::EntityUnlockSent { .. }
             | EventKind::ExecutionRewound { .. }
+            | EventKind::ExecutionMoved { .. }
             | EventKind::ExecutionCompleted { .. } => Ok(()),
         }
     }

@@ -179,6 +179,7 @@ impl Replay {
                 | Message::OperationDone { .. }
                 | Message::LockGranted { .. }
                 | Message::Rewind { .. }
+                | Message::Move { .. }
                 | Message::Operation(_)
                 | Message::Lock(_)
                 | Message::Unlock(_) => {}

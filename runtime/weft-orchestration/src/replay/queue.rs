@@ -339,5 +339,6 @@ fn name(event: &EventKind) -> String {
             format!("the release of {target} from lock {lock}")
         }
         EventKind::ExecutionRewound { .. } => "a rewind".to_owned(),
+        EventKind::ExecutionMoved { .. } => "a move to another revision".to_owned(),
     }
 }

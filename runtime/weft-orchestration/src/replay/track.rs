@@ -73,6 +73,7 @@ impl Known {
             | EventKind::ExecutionTerminated { .. }
             | EventKind::ContinuedAsNew { .. }
             | EventKind::EntityOperationSignaled { .. }
+            | EventKind::ExecutionMoved { .. }
             | EventKind::ExecutionCompleted { .. } => {}
         }
     }
@@ -109,6 +110,7 @@ pub(crate) fn answered(event: &EventKind) -> Option<u32> {
         | EventKind::EntityLockRequested { .. }
         | EventKind::EntityUnlockSent { .. }
         | EventKind::ExecutionRewound { .. }
+        | EventKind::ExecutionMoved { .. }
         | EventKind::ExecutionCompleted { .. } => None,
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 use weft_id::{EntityId, ExecutionId, InstanceKey};
 use weft_orchestration::{Entity, Message, NewTimer, Start, Status, Timestamp};
-use weft_store::{Error, IdReuse, MessageSeq, START_TIMER, Shard, Wakeup};
+use weft_store::{Error, IdReuse, MessageSeq, RevisionId, START_TIMER, Shard, Wakeup};
 
 use super::{SHARD_SHIFT, Tx};
 use crate::column::{json, of_execution, of_status, of_time, to_status};
@@ -273,11 +273,21 @@ impl Tx<'_> {
         Ok(())
     }
 
-    pub(crate) fn purge(&mut self, key: &InstanceKey) -> Result<(), Fault> {
-        let Found { row, status } = self.find(key)?.ok_or(Error::NotFound)?;
-        if !status.is_terminal() {
-            return Err(Error::StillOpen { status }.into());
+    /// Gives an instance the code of a revision.
+    pub(crate) fn pin(&mut self, key: &InstanceKey, revision: RevisionId) -> Result<(), Fault> {
+        let Found { row, .. } = self.find(key)?.ok_or(Error::NotFound)?;
+        let sql = "UPDATE instance SET revision = ?2 WHERE row = ?1";
+        self.execute(sql, params![row, revision.0])?;
+        Ok(())
+    }
+
+    /// Removes those of the instances that have ended; returns how many.
+    pub(crate) fn remove_ended(&self, rows: &[i64]) -> rusqlite::Result<u64> {
+        let sql = "DELETE FROM instance WHERE row = ?1 AND status >= 3";
+        let mut removed = 0;
+        for row in rows {
+            removed += self.execute(sql, [row])? as u64;
         }
-        Ok(self.remove(row)?)
+        Ok(removed)
     }
 }

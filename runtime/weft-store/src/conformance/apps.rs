@@ -16,6 +16,7 @@ pub async fn revisions_are_numbered_and_guarded(store: &(impl Store + ?Sized)) {
     assert_eq!(store.active_revision(&app).await.unwrap(), None);
     assert!(store.revisions(&app).await.unwrap().is_empty());
     assert!(store.apps(&app.tenant).await.unwrap().is_empty());
+    assert!(store.all_apps().await.unwrap().is_empty());
     let early = store.append_revision(&app, revision(Some(1), "x", 0)).await;
     assert!(matches!(early, Err(Error::Conflict)));
     let none = store.activate_revision(&app, RevisionId(1)).await;

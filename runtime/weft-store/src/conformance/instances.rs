@@ -5,7 +5,7 @@ use weft_orchestration::{Message, Status};
 use super::{
     Worker, app, at, completed, event, execution, key, new_instance, start, task, text, timer,
 };
-use crate::{Error, Filter, IdReuse, NewInstance, PageRequest, Store};
+use crate::{Error, Family, Filter, IdReuse, NewInstance, PageRequest, Store};
 
 pub async fn an_instance_is_created_with_its_start_in_the_inbox(store: &(impl Store + ?Sized)) {
     let worker = Worker::new(store).await;
@@ -143,13 +143,13 @@ pub async fn an_ended_instance_is_purged_with_all_that_belongs_to_it(
 ) {
     let worker = Worker::new(store).await;
     let key = key("a");
-    assert!(matches!(store.purge(&key).await, Err(Error::NotFound)));
+    assert!(matches!(store.purge(&key, Family::Stays).await, Err(Error::NotFound)));
     let wait = |turn: &mut weft_orchestration::Turn| {
         turn.tasks = vec![task(1, 7)];
         turn.timers = vec![timer(1, 8, at(50))];
     };
     worker.created_and_begun(&key, 1, wait).await;
-    let open = store.purge(&key).await;
+    let open = store.purge(&key, Family::Stays).await;
     let status = Status::Running;
     assert!(matches!(open, Err(Error::StillOpen { status: s }) if s == status));
     assert_eq!(worker.timers(&key).await.len(), 1);
@@ -157,12 +157,12 @@ pub async fn an_ended_instance_is_purged_with_all_that_belongs_to_it(
     let mut end = super::turn(&key, 1, 1);
     end.turn.after = completed();
     worker.commit(end).await.unwrap();
-    store.purge(&key).await.unwrap();
+    store.purge(&key, Family::Stays).await.unwrap();
     assert_eq!(store.instance(&key).await.unwrap(), None);
     assert_eq!(store.history(&key, 0, 9).await.unwrap().turns, 0);
     assert!(worker.tasks(&key).await.is_empty());
     assert!(worker.timers(&key).await.is_empty());
-    assert!(matches!(store.purge(&key).await, Err(Error::NotFound)));
+    assert!(matches!(store.purge(&key, Family::Stays).await, Err(Error::NotFound)));
 }
 
 pub async fn history_is_read_in_pieces(store: &(impl Store + ?Sized)) {

@@ -2,8 +2,8 @@
 
 use weft_orchestration::{After, Failure, Outcome, Start, Status};
 
-use super::{Worker, app, at, completed, key, new_instance, start};
-use crate::{Error, Filter, NewInstance, PageRequest, Store};
+use super::{Worker, app, at, child_start, completed, key, new_instance, start};
+use crate::{Error, Family, Filter, NewInstance, PageRequest, Store};
 
 async fn ids(store: &(impl Store + ?Sized), filter: &Filter) -> Vec<String> {
     let request = PageRequest {
@@ -122,7 +122,7 @@ pub async fn pages_stay_stable_while_instances_are_added(store: &(impl Store + ?
     assert_eq!(first, ["e", "d", "c"]);
     create(store, "new", 9).await;
     worker.begin(&key("c"), 1, |t| t.after = completed()).await;
-    store.purge(&key("c")).await.unwrap();
+    store.purge(&key("c"), Family::Stays).await.unwrap();
     let (second, next) = page(store, next).await;
     assert_eq!(second, ["b", "a"]);
     assert_eq!(next, None);
@@ -154,9 +154,84 @@ pub async fn matching_ended_instances_are_purged_in_portions(store: &(impl Store
     };
     let mut portions = Vec::new();
     for _ in 0..3 {
-        let purged = store.purge_matching(&app("app"), &filter, 2).await;
+        let purged = store.purge_matching(&app("app"), &filter, Family::Stays, 2).await;
         portions.push(purged.unwrap().instances);
     }
     assert_eq!(portions, [2, 1, 0]);
     assert_eq!(ids(store, &Filter::default()).await, ["late", "open"]);
+}
+
+pub async fn families_are_purged_where_that_is_asked_for(store: &(impl Store + ?Sized)) {
+    let worker = Worker::new(store).await;
+    let family = [
+        ("parent", None),
+        ("child", Some("parent")),
+        ("grandchild", Some("child")),
+        ("open", Some("parent")),
+        ("ended", Some("open")),
+        ("other", None),
+    ];
+    for (id, parent) in family {
+        let new = NewInstance {
+            start: match parent {
+                Some(parent) => child_start(1, &key(parent), 1),
+                None => start(1),
+            },
+            ..new_instance(&key(id), 1, at(0))
+        };
+        store.create(new).await.unwrap();
+        if id != "open" {
+            worker.begin(&key(id), 1, |t| t.after = completed()).await;
+        }
+    }
+    let mut elsewhere = key("child");
+    elsewhere.app = app("elsewhere");
+    store
+        .create(NewInstance {
+            start: child_start(1, &key("parent"), 1),
+            ..new_instance(&elsewhere, 1, at(0))
+        })
+        .await
+        .unwrap();
+    worker
+        .begin(&elsewhere, 1, |t| t.after = completed())
+        .await;
+
+    let alone = store.purge(&key("child"), Family::Stays).await.unwrap();
+    assert_eq!(alone.instances, 1);
+    worker.create(&key("child"), 1).await;
+    worker
+        .begin(&key("child"), 1, |t| t.after = completed())
+        .await;
+    // The new one is nobody's child, but the grandchild is still the child of that name.
+    let purged = store.purge(&key("child"), Family::Goes).await.unwrap();
+    assert_eq!(purged.instances, 2);
+    let purged = store.purge(&key("parent"), Family::Goes).await.unwrap();
+    assert_eq!(purged.instances, 1);
+    let left = ["other", "open", "ended"];
+    assert_eq!(ids(store, &Filter::default()).await, left);
+    assert!(store.instance(&elsewhere).await.unwrap().is_some());
+
+    let filter = Filter {
+        id_prefix: Some("o".to_owned()),
+        ..Filter::default()
+    };
+    let here = app("app");
+    let purged = store.purge_matching(&here, &filter, Family::Goes, 9);
+    assert_eq!(purged.await.unwrap().instances, 1);
+    assert_eq!(ids(store, &Filter::default()).await, ["open", "ended"]);
+}
+
+pub async fn a_family_that_is_its_own_ancestor_is_purged(store: &(impl Store + ?Sized)) {
+    let worker = Worker::new(store).await;
+    for (id, parent) in [("a", "b"), ("b", "a")] {
+        let new = NewInstance {
+            start: child_start(1, &key(parent), 1),
+            ..new_instance(&key(id), 1, at(0))
+        };
+        store.create(new).await.unwrap();
+        worker.begin(&key(id), 1, |t| t.after = completed()).await;
+    }
+    let purged = store.purge(&key("a"), Family::Goes).await.unwrap();
+    assert_eq!(purged.instances, 2);
 }

@@ -60,6 +60,8 @@ macro_rules! conformance_tests {
             pages_stay_stable_while_instances_are_added
             a_token_that_no_page_gave_is_refused
             matching_ended_instances_are_purged_in_portions
+            families_are_purged_where_that_is_asked_for
+            a_family_that_is_its_own_ancestor_is_purged
             a_turn_is_appended_and_counted
             a_stale_turn_writes_nothing
             consumed_messages_are_gone_and_others_stay

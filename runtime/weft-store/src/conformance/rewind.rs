@@ -8,7 +8,7 @@ use weft_orchestration::{
 use super::{
     Worker, at, child_start, completed, event, execution, failed, key, seqs, start, text, to, turn,
 };
-use crate::{Error, Store};
+use crate::{Error, Family, RevisionId, Store};
 
 fn events(kinds: Vec<EventKind>) -> Vec<Event> {
     let started = std::iter::once(EventKind::OrchestratorStarted);
@@ -92,13 +92,14 @@ pub async fn a_failed_instance_is_rewound_with_its_failed_child(store: &(impl St
     worker.commit(ends).await.unwrap();
 
     let again = store
-        .rewind(&parent, execution(50), "why".into(), at(7))
+        .rewind(&parent, execution(50), "why".into(), Some(RevisionId(3)), at(7))
         .await;
     again.unwrap();
     let loaded = worker.load(&parent).await;
     assert_eq!(loaded.instance.execution, execution(50));
     assert_eq!(loaded.instance.status, Status::Running);
     assert_eq!(loaded.instance.outcome, None);
+    assert_eq!(loaded.instance.revision, Some(RevisionId(3)));
     assert_eq!(loaded.instance.turns, 2);
     assert_eq!(loaded.history.len() as u64, loaded.instance.history_len);
     let rewind = Message::Rewind {
@@ -133,7 +134,7 @@ pub async fn an_answer_that_came_too_late_is_given_again(store: &(impl Store + ?
         .begin(&child, 2, |turn| turn.after = completed())
         .await;
     let again = store
-        .rewind(&parent, execution(50), String::new(), at(7))
+        .rewind(&parent, execution(50), String::new(), None, at(7))
         .await;
     again.unwrap();
     let inbox = worker.inbox(&parent).await;
@@ -149,9 +150,9 @@ pub async fn an_answer_that_came_too_late_is_given_again(store: &(impl Store + ?
     ends.consumed.messages = seqs(&worker.load(&parent).await.inbox);
     fail(&mut ends.turn, 5);
     worker.commit(ends).await.unwrap();
-    store.purge(&child).await.unwrap();
+    store.purge(&child, Family::Stays).await.unwrap();
     let again = store
-        .rewind(&parent, execution(60), String::new(), at(8))
+        .rewind(&parent, execution(60), String::new(), None, at(8))
         .await;
     again.unwrap();
     let restarted = worker.load(&child).await.instance;
@@ -189,7 +190,7 @@ pub async fn a_long_line_of_failed_children_is_rewound(store: &(impl Store + ?Si
             turn.after = After::Ended(Outcome::Failed(failed("boom")));
         })
         .await;
-    let again = store.rewind(&keys[0], execution(50), String::new(), at(7));
+    let again = store.rewind(&keys[0], execution(50), String::new(), None, at(7));
     again.await.unwrap();
     for key in &keys {
         assert_eq!(worker.load(key).await.instance.status, Status::Running);
@@ -199,7 +200,7 @@ pub async fn a_long_line_of_failed_children_is_rewound(store: &(impl Store + ?Si
 pub async fn only_failed_instances_are_rewound(store: &(impl Store + ?Sized)) {
     let worker = Worker::new(store).await;
     let key = key("a");
-    let rewind = async || store.rewind(&key, execution(9), String::new(), at(7)).await;
+    let rewind = async || store.rewind(&key, execution(9), String::new(), None, at(7)).await;
     assert!(matches!(rewind().await, Err(Error::NotFound)));
     worker.create(&key, 1).await;
     let open = rewind().await;
@@ -227,7 +228,7 @@ pub async fn only_failed_instances_are_rewound(store: &(impl Store + ?Sized)) {
         .await;
     let before = worker.everything(&empty).await;
     let refused = store
-        .rewind(&empty, execution(9), String::new(), at(7))
+        .rewind(&empty, execution(9), String::new(), None, at(7))
         .await;
     let Err(Error::NotRewindable(RewindError::Empty)) = refused else {
         panic!("{refused:?}");

@@ -62,6 +62,10 @@ impl Apps for MemoryStore {
         Ok(revisions.rev().cloned().collect())
     }
 
+    async fn all_apps(&self) -> Result<Vec<AppId>, Error> {
+        Ok(self.state().apps.keys().cloned().collect())
+    }
+
     async fn apps(&self, tenant: &Tenant) -> Result<Vec<AppId>, Error> {
         let state = self.state();
         let apps = state.apps.keys().filter(|app| app.tenant == *tenant);

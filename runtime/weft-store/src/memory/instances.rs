@@ -1,6 +1,7 @@
 //! Managing instances in memory.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
@@ -8,8 +9,8 @@ use weft_orchestration::{Message, Timestamp};
 
 use super::{MemoryStore, Record, State};
 use crate::{
-    Cursor, Ending, Error, Filter, Instance, Instances, NewInstance, Page, PageRequest, Purged,
-    Recorded,
+    Cursor, Ending, Error, Family, Filter, Instance, Instances, NewInstance, Page, PageRequest, Purged,
+    Recorded, RevisionId,
 };
 
 #[async_trait]
@@ -78,9 +79,16 @@ impl Instances for MemoryStore {
         key: &InstanceKey,
         execution: ExecutionId,
         reason: String,
+        revision: Option<RevisionId>,
         now: Timestamp,
     ) -> Result<(), Error> {
-        self.write(|state| state.rewind(key, execution, &reason, now))
+        self.write(|state| {
+            state.rewind(key, execution, &reason, now)?;
+            if let (Some(revision), Some(record)) = (revision, state.instances.get_mut(key)) {
+                record.instance.revision = Some(revision);
+            }
+            Ok(())
+        })
     }
 
     async fn instances(
@@ -106,21 +114,21 @@ impl Instances for MemoryStore {
         })
     }
 
-    async fn purge(&self, key: &InstanceKey) -> Result<(), Error> {
+    async fn purge(&self, key: &InstanceKey, family: Family) -> Result<Purged, Error> {
         let mut state = self.state();
         let record = state.instances.get(key).ok_or(Error::NotFound)?;
         let status = record.instance.status;
         if !status.is_terminal() {
             return Err(Error::StillOpen { status });
         }
-        state.remove(key);
-        Ok(())
+        Ok(state.purge(&key.app, vec![key.clone()], family))
     }
 
     async fn purge_matching(
         &self,
         app: &AppId,
         filter: &Filter,
+        family: Family,
         limit: u32,
     ) -> Result<Purged, Error> {
         let mut state = self.state();
@@ -130,15 +138,47 @@ impl Instances for MemoryStore {
             .take(usize::try_from(limit).unwrap_or(usize::MAX))
             .map(|record| record.instance.key.clone())
             .collect();
-        for key in &keys {
-            state.remove(key);
-        }
-        let instances = keys.len() as u64;
-        Ok(Purged { instances })
+        Ok(state.purge(app, keys, family))
     }
 }
 
 impl State {
+    fn purge(&mut self, app: &AppId, mut keys: Vec<InstanceKey>, family: Family) -> Purged {
+        match family {
+            Family::Stays => {}
+            Family::Goes => self.add_families(app, &mut keys),
+        }
+        let mut instances = 0;
+        for key in keys {
+            // Whoever was found as a child may have been found by itself as well.
+            if self.instances.contains_key(&key) {
+                self.remove(&key);
+                instances += 1;
+            }
+        }
+        Purged { instances }
+    }
+
+    fn add_families(&self, app: &AppId, keys: &mut Vec<InstanceKey>) {
+        let mut children: BTreeMap<&InstanceId, Vec<&InstanceKey>> = BTreeMap::new();
+        for record in self.of_app(app) {
+            let instance = &record.instance;
+            if let Some(parent) = &instance.parent
+                && instance.status.is_terminal()
+            {
+                let of_parent = children.entry(&parent.instance).or_default();
+                of_parent.push(&instance.key);
+            }
+        }
+        let mut next = 0;
+        while let Some(key) = keys.get(next) {
+            // Taken out, so that a family that is its own ancestor comes to an end.
+            let found = children.remove(&key.id).unwrap_or_default();
+            keys.extend(found.into_iter().cloned());
+            next += 1;
+        }
+    }
+
     fn matching(&self, app: &AppId, filter: &Filter) -> impl Iterator<Item = &Record> {
         self.of_app(app)
             .filter(|record| !record.instance.key.id.is_entity())

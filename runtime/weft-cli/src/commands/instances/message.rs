@@ -1,5 +1,5 @@
-//! `weft instances raise-event`, `terminate`, `suspend`, `resume`, `rewind` and `restart`: one
-//! request each.
+//! `weft instances raise-event`, `terminate`, `suspend`, `resume`, `rewind`, `move` and
+//! `restart`: one request each.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -52,6 +52,37 @@ pub(super) async fn terminate(args: &TerminateArgs, target: &Target) -> Result<(
 
 pub(super) async fn hold(args: &ReasonArgs, verb: &str, target: &Target) -> Result<()> {
     send(target, &args.id, verb, &json!({"reason": args.reason})).await
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RewindArgs {
+    #[command(flatten)]
+    to: ReasonArgs,
+    /// Go on with the code of this revision
+    #[arg(long)]
+    revision: Option<u32>,
+}
+
+pub(super) async fn rewind(args: &RewindArgs, target: &Target) -> Result<()> {
+    let body = json!({"reason": args.to.reason, "revision": args.revision});
+    send(target, &args.to.id, "rewind", &body).await
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct MoveArgs {
+    /// The instance's id
+    id: String,
+    /// The revision; the active one where it is not given
+    #[arg(long)]
+    revision: Option<u32>,
+    /// Do not look first whether that code follows the history; the instance fails where it does not
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) async fn move_to(args: &MoveArgs, target: &Target) -> Result<()> {
+    let body = json!({"revision": args.revision, "force": args.force});
+    send(target, &args.id, "move", &body).await
 }
 
 #[derive(Debug, clap::Args)]

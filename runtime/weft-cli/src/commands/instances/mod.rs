@@ -31,9 +31,11 @@ pub(crate) enum Command {
     /// Let a suspended instance go on
     Resume(message::ReasonArgs),
     /// Take a failed instance back to before its failure
-    Rewind(message::ReasonArgs),
+    Rewind(message::RewindArgs),
     /// Start the same orchestrator with the same input over again
     Restart(message::RestartArgs),
+    /// Give an open instance the code of another revision
+    Move(message::MoveArgs),
     /// Remove ended instances with their histories
     Purge(purge::Args),
 }
@@ -48,7 +50,8 @@ pub(crate) async fn run(command: Command, target: &Target) -> Result<()> {
         Command::Terminate(args) => message::terminate(&args, target).await,
         Command::Suspend(args) => message::hold(&args, "suspend", target).await,
         Command::Resume(args) => message::hold(&args, "resume", target).await,
-        Command::Rewind(args) => message::hold(&args, "rewind", target).await,
+        Command::Rewind(args) => message::rewind(&args, target).await,
+        Command::Move(args) => message::move_to(&args, target).await,
         Command::Restart(args) => message::restart(&args, target).await,
         Command::Purge(args) => purge::run(&args, target).await,
     }

@@ -14,6 +14,9 @@ pub(crate) struct Args {
     id: Option<String>,
     #[command(flatten)]
     filter: Filter,
+    /// Their ended children too, and theirs
+    #[arg(long)]
+    recursive: bool,
     /// Every ended instance
     #[arg(long)]
     all: bool,
@@ -21,13 +24,18 @@ pub(crate) struct Args {
 
 pub(super) async fn run(args: &Args, target: &Target) -> Result<()> {
     let client = target.client()?;
-    let query = args.filter.query();
+    let filter = args.filter.query();
+    let mut query = filter.clone();
+    if args.recursive {
+        query.push(("recursive", "true".to_owned()));
+    }
     let purged = match &args.id {
-        Some(id) if query.is_empty() && !args.all => {
-            client.delete(&path(target, id)?).await?;
+        Some(id) if filter.is_empty() && !args.all => {
+            let request = client.request(Method::DELETE, &path(target, id)?);
+            client.send(request.query(&query)).await?;
             1
         }
-        None if !query.is_empty() || args.all => {
+        None if !filter.is_empty() || args.all => {
             let path = format!("{}/instances", target.app_path()?);
             let mut purged = 0;
             loop {

@@ -10,11 +10,15 @@ use crate::output;
 pub(crate) struct Args {
     /// Its number; `weft revisions list` shows those there are
     revision: u32,
+    /// Only where its code follows the histories that there are (see weft revisions check)
+    #[arg(long)]
+    check: bool,
 }
 
 pub(super) async fn run(args: &Args, target: &Target) -> Result<()> {
+    let check = if args.check { "?check=replay" } else { "" };
     let path = format!(
-        "{}/revisions/{}/activate",
+        "{}/revisions/{}/activate{check}",
         target.app_path()?,
         args.revision
     );

@@ -1,0 +1,115 @@
+//! Removes ended instances of apps that say how long theirs are kept.
+//!
+//! It works beside everything else, in portions, and on every node that there is: what one has
+//! removed the others do not find.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use weft_app::{Deployment, Retention};
+use weft_id::AppId;
+use weft_orchestration::Timestamp;
+use weft_store::{Error, Family, Filter, Store};
+use weft_worker::Clock;
+
+/// What one request to the store removes.
+const PORTION: u32 = 500;
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// An instance stays at most this part of its time longer, where the pauses allow for it.
+const PRECISION: u32 = 10;
+
+/// Runs until `stopping` says so.
+pub(crate) async fn keep(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    loop {
+        let pause = tokio::select! {
+            swept = sweep(&*store, &*clock) => match swept {
+                Ok(shortest) => pause(shortest),
+                Err(error) => {
+                    tracing::warn!(%error, "ended instances cannot be removed now");
+                    PAUSE_MAX
+                }
+            },
+            _ = stopping.changed() => return,
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stopping.changed() => return,
+        }
+    }
+}
+
+fn pause(shortest: Option<Duration>) -> Duration {
+    let wanted = shortest.map_or(PAUSE_MAX, |shortest| shortest / PRECISION);
+    wanted.clamp(PAUSE_MIN, PAUSE_MAX)
+}
+
+/// Goes over all apps once; returns the shortest time that any of them keeps instances.
+async fn sweep(store: &dyn Store, clock: &dyn Clock) -> Result<Option<Duration>, Error> {
+    let mut shortest: Option<Duration> = None;
+    for app in store.all_apps().await? {
+        let Some(revision) = store.active_revision(&app).await? else {
+            continue;
+        };
+        // One that cannot be read is told of by whoever runs it.
+        let Ok(deployment) = Deployment::from_json(revision.deployment.as_str()) else {
+            continue;
+        };
+        let retention = deployment.retention();
+        purge(store, clock.now(), &app, retention).await?;
+        shortest = shortest.into_iter().chain(retention.shortest()).min();
+    }
+    Ok(shortest)
+}
+
+async fn purge(
+    store: &dyn Store,
+    now: Timestamp,
+    app: &AppId,
+    retention: Retention,
+) -> Result<(), Error> {
+    for (status, kept) in retention.by_status() {
+        let kept = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
+        let filter = Filter {
+            statuses: vec![status],
+            updated_to: Some(Timestamp::from_millis(now.as_millis().saturating_sub(kept))),
+            ..Filter::default()
+        };
+        let mut removed = 0;
+        loop {
+            let purged = store
+                .purge_matching(app, &filter, Family::Stays, PORTION)
+                .await?;
+            removed += purged.instances;
+            if purged.instances == 0 {
+                break;
+            }
+            // Requests of the store in memory never wait.
+            tokio::task::yield_now().await;
+        }
+        if removed > 0 {
+            let status = status.as_str();
+            tracing::info!(%app, removed, status, "ended instances were removed, their time has passed");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_follow_the_shortest_time() {
+        let seconds = |n| Some(Duration::from_secs(n));
+        assert_eq!(pause(None), PAUSE_MAX);
+        assert_eq!(pause(seconds(2)), PAUSE_MIN);
+        assert_eq!(pause(seconds(100)), Duration::from_secs(10));
+        assert_eq!(pause(seconds(86_400)), PAUSE_MAX);
+    }
+}
