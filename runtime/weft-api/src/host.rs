@@ -44,11 +44,8 @@ pub trait Host: Send + Sync + 'static {
     ///
     /// # Errors
     /// The store's.
-    async fn rehearse(
-        &self,
-        instance: &Instance,
-        revision: RevisionId,
-    ) -> Result<Rehearsed, Error>;
+    async fn rehearse(&self, instance: &Instance, revision: RevisionId)
+    -> Result<Rehearsed, Error>;
 
     fn now(&self) -> Timestamp;
 

@@ -39,6 +39,7 @@ pub use logs::LogBook;
 pub use openapi::document as openapi_document;
 pub use problem::{Kind, Problem};
 pub use routes::router as admin_router;
+pub use start::check_labels;
 
 /// What every handler works with.
 #[derive(Clone)]

@@ -32,23 +32,22 @@ pub(crate) struct StartOptions {
 const TAGS_MAX: usize = 64;
 const TAG_BYTES_MAX: usize = 1 << 10;
 
-impl StartOptions {
-    fn check(&self) -> Result<(), Problem> {
-        if self.tags.len() > TAGS_MAX {
-            let detail = format!("an instance has at most {TAGS_MAX} tags");
-            return Err(Problem::invalid(detail));
-        }
-        let texts = self.tags.iter().flat_map(|(tag, value)| [tag, value]);
-        if texts
-            .chain(&self.version)
-            .any(|text| text.len() > TAG_BYTES_MAX)
-        {
-            let detail =
-                format!("a tag, its value and a version have at most {TAG_BYTES_MAX} bytes");
-            return Err(Problem::invalid(detail));
-        }
-        Ok(())
+/// # Errors
+/// Where tags are too many or, like a version, too long: why, for whoever starts the instance.
+pub fn check_labels(tags: &BTreeMap<String, String>, version: Option<&str>) -> Result<(), String> {
+    if tags.len() > TAGS_MAX {
+        return Err(format!("an instance has at most {TAGS_MAX} tags"));
     }
+    let mut texts = tags
+        .iter()
+        .flat_map(|(tag, value)| [tag.as_str(), value.as_str()])
+        .chain(version);
+    if texts.any(|text| text.len() > TAG_BYTES_MAX) {
+        return Err(format!(
+            "a tag, its value and a version have at most {TAG_BYTES_MAX} bytes"
+        ));
+    }
+    Ok(())
 }
 
 /// Whether the app has such an orchestrator.
@@ -77,7 +76,8 @@ pub(crate) fn random_id() -> InstanceId {
 pub(crate) async fn start(api: &Api, order: Order) -> Result<InstanceKey, Problem> {
     let id = order.id.of_orchestration();
     let id = id.map_err(|error| Problem::invalid(error.to_string()))?;
-    order.options.check()?;
+    check_labels(&order.options.tags, order.options.version.as_deref())
+        .map_err(Problem::invalid)?;
     let key = InstanceKey::new(order.app, id);
     let start = Start {
         trace_parent: order.trace_parent,

@@ -95,7 +95,12 @@ impl Manifest {
 }
 
 fn read(value: &Value, faults: &mut Vec<Fault>) -> Option<Manifest> {
-    let root = Object::open(value, "", &["name", "components", "functions", "retention"], faults)?;
+    let root = Object::open(
+        value,
+        "",
+        &["name", "components", "functions", "retention"],
+        faults,
+    )?;
     let name = root.required("name", faults);
     let components = entries(&root, "components", faults, |value, pointer, faults| {
         let object = Object::open(value, pointer, &["path", "build"], faults)?;

@@ -139,13 +139,19 @@ mod tests {
     #[test]
     fn other_code_is_told_where_it_leaves_the_history() {
         let why = rehearse(recorded(false), &["a", "c"], true).unwrap_err();
-        assert!(why.contains("activity \"b\"") && why.contains("activity \"c\""), "{why}");
+        assert!(
+            why.contains("activity \"b\"") && why.contains("activity \"c\""),
+            "{why}"
+        );
         let why = rehearse(recorded(false), &["a"], true).unwrap_err();
         assert!(why.contains("activity \"b\""), "{why}");
         let why = rehearse(recorded(true), &["a", "b", "c"], true).unwrap_err();
         assert!(why.contains("activity \"c\""), "{why}");
         let why = rehearse(recorded(true), &["a", "b"], false).unwrap_err();
-        assert!(why.contains("has completion, the code asks for a wait"), "{why}");
+        assert!(
+            why.contains("has completion, the code asks for a wait"),
+            "{why}"
+        );
     }
 
     #[test]

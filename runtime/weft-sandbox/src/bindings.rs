@@ -15,6 +15,7 @@ wasmtime::component::bindgen!({
             import weft:functions/entities@0.1.0;
             import weft:functions/entity-client@0.1.0;
             import weft:functions/entity-context@0.1.0;
+            import weft:functions/management@0.1.0;
             export weft:functions/activity@0.1.0;
             export weft:functions/orchestrator@0.1.0;
             export weft:functions/entity@0.1.0;

@@ -48,5 +48,5 @@ pub use prepare::Prepared;
 pub use sandbox::Sandbox;
 pub use services::{
     Client, ClientError, Components, Control, InstanceStatus, LogLevel, LogRecord, LogSink,
-    Services,
+    Management, Services, StartOptions,
 };

@@ -1,17 +1,21 @@
 //! What guests reach through the sandbox: seams that the server fills, and tests as well.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use weft_id::{AppId, EntityId, Function, InstanceId};
 use weft_orchestration::{Payload, Status, Timestamp};
-use weft_store::{Digest, KeyValue};
+use weft_store::{
+    Digest, EntityFilter, EntityPage, Family, Filter, IdReuse, KeyValue, PageRequest,
+};
 
 /// Everything that is handed to a sandbox.
 #[derive(Clone)]
 pub struct Services {
     pub components: Arc<dyn Components>,
     pub client: Arc<dyn Client>,
+    pub management: Arc<dyn Management>,
     pub key_value: Arc<dyn KeyValue>,
     pub log: Arc<dyn LogSink>,
 }
@@ -103,6 +107,96 @@ pub trait Client: Send + Sync {
         app: &AppId,
         entity: &EntityId,
     ) -> Result<Option<Payload>, ClientError>;
+}
+
+/// What the interface `management` offers to HTTP functions and activities: instances and entities of
+/// one app.
+#[async_trait]
+pub trait Management: Send + Sync {
+    /// As [`Client::start`].
+    ///
+    /// # Errors
+    /// Those of [`Client::start`], and [`ClientError::Invalid`] for labels that are too many or too
+    /// long.
+    async fn start(
+        &self,
+        app: &AppId,
+        name: &str,
+        input: Payload,
+        options: StartOptions,
+    ) -> Result<InstanceId, ClientError>;
+
+    /// Instances, newest first, and where the next page begins.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`] for a page token that no page gave.
+    async fn instances(
+        &self,
+        app: &AppId,
+        filter: Filter,
+        page: PageRequest,
+    ) -> Result<(Vec<InstanceStatus>, Option<String>), ClientError>;
+
+    /// # Errors
+    /// [`ClientError::NotFound`], [`ClientError::Ended`] for one that has not failed,
+    /// [`ClientError::Invalid`] for an open one.
+    async fn rewind(
+        &self,
+        app: &AppId,
+        instance: &InstanceId,
+        reason: String,
+    ) -> Result<(), ClientError>;
+
+    /// # Errors
+    /// [`ClientError::NotFound`]; [`ClientError::AlreadyExists`] for an open one in its own place.
+    async fn restart(
+        &self,
+        app: &AppId,
+        instance: &InstanceId,
+        same_id: bool,
+    ) -> Result<InstanceId, ClientError>;
+
+    /// Returns how many instances were removed.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`], [`ClientError::Invalid`] for an open one.
+    async fn purge(
+        &self,
+        app: &AppId,
+        instance: &InstanceId,
+        family: Family,
+    ) -> Result<u64, ClientError>;
+
+    /// Returns how many instances were removed; call again while any were.
+    ///
+    /// # Errors
+    /// [`ClientError::Unavailable`].
+    async fn purge_matching(
+        &self,
+        app: &AppId,
+        filter: Filter,
+        family: Family,
+    ) -> Result<u64, ClientError>;
+
+    /// # Errors
+    /// [`ClientError::NotFound`] for a page token that no page gave.
+    async fn entities(
+        &self,
+        app: &AppId,
+        filter: EntityFilter,
+        page: PageRequest,
+    ) -> Result<EntityPage, ClientError>;
+}
+
+/// What a start may say beside what is started.
+#[derive(Debug, Clone, Default)]
+pub struct StartOptions {
+    pub instance: Option<InstanceId>,
+    pub tags: BTreeMap<String, String>,
+    pub version: Option<String>,
+    pub scheduled_at: Option<Timestamp>,
+    /// Which instances of the id make way; ended ones where absent.
+    pub reuse: Option<IdReuse>,
 }
 
 /// What [`Client::control`] does to an instance.

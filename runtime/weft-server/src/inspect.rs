@@ -53,18 +53,20 @@ pub async fn inspect(
     let clock = clock::start();
     let metrics = Arc::new(Metrics::default());
     let deployments = Arc::new(Deployments::new(Arc::clone(&store), metrics));
+    let client = Arc::new(InstanceClient {
+        store: Arc::clone(&store),
+        deployments,
+        clock: Arc::clone(&clock),
+    });
     let services = Services {
         components: Arc::new(StoredComponents(Arc::clone(&store))),
-        key_value: Arc::clone(&store) as _,
+        key_value: store as _,
         log: Arc::new(BookSink {
             book: Arc::new(LogBook::default()),
-            clock: Arc::clone(&clock),
-        }),
-        client: Arc::new(InstanceClient {
-            store,
-            deployments,
             clock,
         }),
+        client: Arc::clone(&client) as _,
+        management: client,
     };
     let config = weft_sandbox::Config::new(compiler, rand::random());
     let sandbox = Sandbox::new(config, services)?;

@@ -18,6 +18,7 @@ mod deployments;
 mod inspect;
 mod linger;
 mod listen;
+mod management;
 mod metrics;
 mod node;
 mod retention;

@@ -304,13 +304,15 @@ fn services(
     clock: &Arc<dyn Clock>,
     logs: &Arc<LogBook>,
 ) -> Services {
+    let client = Arc::new(InstanceClient {
+        store: Arc::clone(store),
+        deployments: Arc::clone(deployments),
+        clock: Arc::clone(clock),
+    });
     Services {
         components: Arc::new(StoredComponents(Arc::clone(store))),
-        client: Arc::new(InstanceClient {
-            store: Arc::clone(store),
-            deployments: Arc::clone(deployments),
-            clock: Arc::clone(clock),
-        }),
+        client: Arc::clone(&client) as _,
+        management: client,
         key_value: Arc::clone(store) as _,
         log: Arc::new(BookSink {
             book: Arc::clone(logs),

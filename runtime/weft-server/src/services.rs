@@ -8,12 +8,13 @@ use tokio::time::Instant;
 use weft_api::LogBook;
 use weft_api::logs::{Level, Record, Source};
 use weft_app::FunctionKind;
-use weft_id::{AppId, EntityId, ExecutionId, InstanceId, InstanceKey};
-use weft_orchestration::{Failure, Message, Operation, Outcome, Payload, Start, Timestamp};
+use weft_id::{AppId, EntityId, InstanceId, InstanceKey};
+use weft_orchestration::{Failure, Message, Operation, Outcome, Payload, Timestamp};
 use weft_sandbox::{
     Client, ClientError, Components, Control, InstanceStatus, LogLevel, LogRecord, LogSink,
+    StartOptions,
 };
-use weft_store::{Digest, Error, IdReuse, Instance, NewInstance, Store, until_ended};
+use weft_store::{Digest, Error, Instance, Store, until_ended};
 use weft_worker::Clock;
 
 use crate::deployments::Deployments;
@@ -47,27 +48,11 @@ impl Client for InstanceClient {
         input: Payload,
         instance: Option<InstanceId>,
     ) -> Result<InstanceId, ClientError> {
-        let found = self
-            .deployments
-            .find(app, None, name, FunctionKind::Orchestrator)
-            .await
-            .map_err(refused)?;
-        if found.is_none() {
-            return Err(ClientError::Invalid(format!(
-                "the app has no orchestrator {name}"
-            )));
-        }
-        let instance = instance.map(InstanceId::of_orchestration).transpose();
-        let instance = instance.map_err(|error| ClientError::Invalid(error.to_string()))?;
-        let id = instance.unwrap_or_else(|| InstanceId::of_random(rand::random()));
-        let new = NewInstance {
-            key: InstanceKey::new(app.clone(), id.clone()),
-            start: Start::new(ExecutionId::from_u128(rand::random()), name, input),
-            reuse: IdReuse::ended(),
-            now: self.clock.now(),
+        let options = StartOptions {
+            instance,
+            ..StartOptions::default()
         };
-        self.store.create(new).await.map_err(refused)?;
-        Ok(id)
+        self.start_with(app, name, input, options).await
     }
 
     async fn status(
@@ -177,26 +162,27 @@ impl InstanceClient {
     }
 }
 
-fn refused(error: Error) -> ClientError {
+pub(crate) fn refused(error: Error) -> ClientError {
     match error {
         Error::NotFound => ClientError::NotFound,
         Error::AlreadyExists { .. } => ClientError::AlreadyExists,
         Error::Ended { .. } => ClientError::Ended,
         Error::TooLarge(why) => ClientError::Invalid(why),
-        Error::StillOpen { .. }
-        | Error::NotRewindable(_)
-        | Error::LeaseLost
+        error @ (Error::StillOpen { .. } | Error::NotRewindable(_)) => {
+            ClientError::Invalid(error.to_string())
+        }
+        error @ (Error::LeaseLost
         | Error::Conflict
         | Error::Full
         | Error::Unavailable { .. }
-        | Error::Broken { .. } => {
+        | Error::Broken { .. }) => {
             tracing::warn!(%error, "the store refused a call of a function");
             ClientError::Unavailable("the store does not answer now".to_owned())
         }
     }
 }
 
-fn status(instance: Instance) -> InstanceStatus {
+pub(crate) fn status(instance: Instance) -> InstanceStatus {
     InstanceStatus {
         instance: instance.key.id,
         name: instance.name,

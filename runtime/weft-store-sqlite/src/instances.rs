@@ -6,8 +6,8 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use weft_id::{AppId, ExecutionId, InstanceKey};
 use weft_orchestration::{Event, Message, Timestamp};
 use weft_store::{
-    Cursor, Ending, Error, Family, Filter, Instance, Instances, NewInstance, Page, PageRequest, Purged,
-    Recorded, RevisionId,
+    Cursor, Ending, Error, Family, Filter, Instance, Instances, NewInstance, Page, PageRequest,
+    Purged, Recorded, RevisionId,
 };
 
 use crate::SqliteStore;
@@ -247,7 +247,8 @@ impl Query {
         let limit = self.param(i64::from(limit));
         let sql = format!("{} LIMIT {limit}", self.sql);
         let mut statement = tx.prepare_cached(&sql)?;
-        let rows = statement.query_map(rusqlite::params_from_iter(self.params), |row| row.get(0))?;
+        let rows =
+            statement.query_map(rusqlite::params_from_iter(self.params), |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

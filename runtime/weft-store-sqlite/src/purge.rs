@@ -63,11 +63,7 @@ impl SqliteStore {
 
 /// The rows, and where families go those of all ended descendants: everybody after the own
 /// descendants.
-fn with_families(
-    tx: &Transaction<'_>,
-    rows: Vec<i64>,
-    family: Family,
-) -> Result<Vec<i64>, Fault> {
+fn with_families(tx: &Transaction<'_>, rows: Vec<i64>, family: Family) -> Result<Vec<i64>, Fault> {
     match family {
         Family::Stays => return Ok(rows),
         Family::Goes => {}

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use weft_id::{AppId, EntityId, ExecutionId, InstanceKey, Tenant};
 use weft_orchestration::{Event, Failure, Message, Payload, Timestamp};
 use weft_store::{
-    Apps, Digest, Ending, Entities, EntityFilter, EntityPage, EntityView, Error, Family, Filter, Instance,
-    Instances, KeyId, KeyRecord, KeyValue, Keys, Lease, Loaded, MessageSeq, NewInstance,
+    Apps, Digest, Ending, Entities, EntityFilter, EntityPage, EntityView, Error, Family, Filter,
+    Instance, Instances, KeyId, KeyRecord, KeyValue, Keys, Lease, Loaded, MessageSeq, NewInstance,
     NewRevision, NodeId, Page, PageRequest, PendingTask, PendingTimer, Purged, Recorded, Revision,
     RevisionId, Shard, Store, TaskSeq, TurnCommit, Wakeup, Work,
 };

@@ -346,7 +346,9 @@ impl World {
             if failure.kind == "brittle" {
                 let execution = ExecutionId::from_u128(self.rng.random());
                 let reason = "it will work now".to_owned();
-                let rewound = self.inner.rewind(key, execution, reason, None, self.clock.now());
+                let rewound = self
+                    .inner
+                    .rewind(key, execution, reason, None, self.clock.now());
                 // One of which nothing can be taken back stays failed, and the check says so.
                 let _ = rewound.await;
             }

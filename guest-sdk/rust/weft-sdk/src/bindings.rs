@@ -16,6 +16,7 @@ pub mod imports {
                 import weft:functions/entities@0.1.0;
                 import weft:functions/entity-client@0.1.0;
                 import weft:functions/entity-context@0.1.0;
+                import weft:functions/management@0.1.0;
                 import wasi:keyvalue/store@0.2.0-draft;
                 import wasi:keyvalue/atomics@0.2.0-draft;
                 import wasi:config/store@0.2.0-rc.1;

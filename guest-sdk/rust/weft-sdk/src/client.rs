@@ -86,7 +86,7 @@ impl Status {
         }
     }
 
-    fn from_wit(status: wit::Status) -> Self {
+    pub(crate) fn from_wit(status: wit::Status) -> Self {
         Self {
             instance_id: status.instance_id,
             name: status.name,

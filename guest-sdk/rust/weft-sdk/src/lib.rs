@@ -13,6 +13,7 @@ mod function;
 pub mod http;
 pub mod kv;
 pub mod logging;
+pub mod management;
 mod orchestration;
 mod panic;
 mod retry;

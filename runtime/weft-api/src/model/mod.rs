@@ -12,8 +12,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 pub(crate) use app::{
-    AppList, AppSummary, AppView, CheckView, CheckedView, ComponentView, Deployed, FunctionList, FunctionView,
-    RevisionList, RevisionView, Uploaded,
+    AppList, AppSummary, AppView, CheckView, CheckedView, ComponentView, Deployed, FunctionList,
+    FunctionView, RevisionList, RevisionView, Uploaded,
 };
 pub(crate) use entity::{EntityList, EntityView, SignalBody};
 pub(crate) use history::{HistoryView, event_view};

@@ -10,6 +10,7 @@ mod entities;
 mod entity_context;
 pub(crate) mod keyvalue;
 mod logging;
+mod management;
 
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
@@ -36,6 +37,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     functions::entities::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
     functions::entity_client::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
     functions::entity_context::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
+    functions::management::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
     Ok(linker)
 }
 

@@ -12,9 +12,9 @@ use weft_id::{AppId, EntityId, InstanceId};
 use weft_orchestration::{Payload, Status, Timestamp};
 use weft_sandbox::{
     Client, ClientError, Components, Config, Control, InstanceStatus, Invocation, LogRecord,
-    LogSink, Sandbox, Services,
+    LogSink, Management, Sandbox, Services, StartOptions,
 };
-use weft_store::{Digest, Error, KeyValue};
+use weft_store::{Digest, EntityFilter, EntityPage, Error, Family, Filter, KeyValue, PageRequest};
 
 pub(crate) struct Fixture {
     pub(crate) sandbox: Sandbox,
@@ -46,6 +46,7 @@ impl Fixture {
         let services = Services {
             components: world.clone(),
             client: world.clone(),
+            management: world.clone(),
             key_value: world.clone(),
             log: world.clone(),
         };
@@ -210,6 +211,58 @@ impl Client for World {
     ) -> Result<Option<Payload>, ClientError> {
         let state = format!("{:?}", entity.key());
         Ok((entity.name() == "counter").then(|| Payload::from(state)))
+    }
+}
+
+/// The real one is the server's; here only who may reach it is tested.
+fn none<T>() -> Result<T, ClientError> {
+    Err(ClientError::Unavailable("not in this test".to_owned()))
+}
+
+#[async_trait]
+impl Management for World {
+    async fn start(
+        &self,
+        _: &AppId,
+        _: &str,
+        _: Payload,
+        _: StartOptions,
+    ) -> Result<InstanceId, ClientError> {
+        none()
+    }
+
+    async fn instances(
+        &self,
+        _: &AppId,
+        _: Filter,
+        _: PageRequest,
+    ) -> Result<(Vec<InstanceStatus>, Option<String>), ClientError> {
+        none()
+    }
+
+    async fn rewind(&self, _: &AppId, _: &InstanceId, _: String) -> Result<(), ClientError> {
+        none()
+    }
+
+    async fn restart(&self, _: &AppId, _: &InstanceId, _: bool) -> Result<InstanceId, ClientError> {
+        none()
+    }
+
+    async fn purge(&self, _: &AppId, _: &InstanceId, _: Family) -> Result<u64, ClientError> {
+        none()
+    }
+
+    async fn purge_matching(&self, _: &AppId, _: Filter, _: Family) -> Result<u64, ClientError> {
+        none()
+    }
+
+    async fn entities(
+        &self,
+        _: &AppId,
+        _: EntityFilter,
+        _: PageRequest,
+    ) -> Result<EntityPage, ClientError> {
+        none()
     }
 }
 

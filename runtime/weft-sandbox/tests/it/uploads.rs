@@ -27,6 +27,7 @@ async fn finds_what_a_component_holds() {
     let described = [
         ("sequence", FunctionKind::Orchestrator),
         ("race", FunctionKind::Orchestrator),
+        ("versioned", FunctionKind::Orchestrator),
     ];
     for (guest, expected) in [
         ("guest_http", &http[..]),

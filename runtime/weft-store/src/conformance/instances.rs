@@ -143,7 +143,10 @@ pub async fn an_ended_instance_is_purged_with_all_that_belongs_to_it(
 ) {
     let worker = Worker::new(store).await;
     let key = key("a");
-    assert!(matches!(store.purge(&key, Family::Stays).await, Err(Error::NotFound)));
+    assert!(matches!(
+        store.purge(&key, Family::Stays).await,
+        Err(Error::NotFound)
+    ));
     let wait = |turn: &mut weft_orchestration::Turn| {
         turn.tasks = vec![task(1, 7)];
         turn.timers = vec![timer(1, 8, at(50))];
@@ -162,7 +165,10 @@ pub async fn an_ended_instance_is_purged_with_all_that_belongs_to_it(
     assert_eq!(store.history(&key, 0, 9).await.unwrap().turns, 0);
     assert!(worker.tasks(&key).await.is_empty());
     assert!(worker.timers(&key).await.is_empty());
-    assert!(matches!(store.purge(&key, Family::Stays).await, Err(Error::NotFound)));
+    assert!(matches!(
+        store.purge(&key, Family::Stays).await,
+        Err(Error::NotFound)
+    ));
 }
 
 pub async fn history_is_read_in_pieces(store: &(impl Store + ?Sized)) {

@@ -154,7 +154,9 @@ pub async fn matching_ended_instances_are_purged_in_portions(store: &(impl Store
     };
     let mut portions = Vec::new();
     for _ in 0..3 {
-        let purged = store.purge_matching(&app("app"), &filter, Family::Stays, 2).await;
+        let purged = store
+            .purge_matching(&app("app"), &filter, Family::Stays, 2)
+            .await;
         portions.push(purged.unwrap().instances);
     }
     assert_eq!(portions, [2, 1, 0]);
@@ -193,9 +195,7 @@ pub async fn families_are_purged_where_that_is_asked_for(store: &(impl Store + ?
         })
         .await
         .unwrap();
-    worker
-        .begin(&elsewhere, 1, |t| t.after = completed())
-        .await;
+    worker.begin(&elsewhere, 1, |t| t.after = completed()).await;
 
     let alone = store.purge(&key("child"), Family::Stays).await.unwrap();
     assert_eq!(alone.instances, 1);

@@ -92,7 +92,13 @@ pub async fn a_failed_instance_is_rewound_with_its_failed_child(store: &(impl St
     worker.commit(ends).await.unwrap();
 
     let again = store
-        .rewind(&parent, execution(50), "why".into(), Some(RevisionId(3)), at(7))
+        .rewind(
+            &parent,
+            execution(50),
+            "why".into(),
+            Some(RevisionId(3)),
+            at(7),
+        )
         .await;
     again.unwrap();
     let loaded = worker.load(&parent).await;
@@ -200,7 +206,11 @@ pub async fn a_long_line_of_failed_children_is_rewound(store: &(impl Store + ?Si
 pub async fn only_failed_instances_are_rewound(store: &(impl Store + ?Sized)) {
     let worker = Worker::new(store).await;
     let key = key("a");
-    let rewind = async || store.rewind(&key, execution(9), String::new(), None, at(7)).await;
+    let rewind = async || {
+        store
+            .rewind(&key, execution(9), String::new(), None, at(7))
+            .await
+    };
     assert!(matches!(rewind().await, Err(Error::NotFound)));
     worker.create(&key, 1).await;
     let open = rewind().await;

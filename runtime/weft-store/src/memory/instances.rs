@@ -9,8 +9,8 @@ use weft_orchestration::{Message, Timestamp};
 
 use super::{MemoryStore, Record, State};
 use crate::{
-    Cursor, Ending, Error, Family, Filter, Instance, Instances, NewInstance, Page, PageRequest, Purged,
-    Recorded, RevisionId,
+    Cursor, Ending, Error, Family, Filter, Instance, Instances, NewInstance, Page, PageRequest,
+    Purged, Recorded, RevisionId,
 };
 
 #[async_trait]

@@ -8,6 +8,7 @@ mod eternal;
 mod fan_out;
 mod monitor;
 mod parent;
+mod tidy;
 mod work;
 
 weft_sdk::export! {
@@ -22,6 +23,6 @@ weft_sdk::export! {
         bank::transfer,
         bank::aggregate,
     ],
-    activities: [work::double, work::probe, work::count, work::flaky],
+    activities: [work::double, work::probe, work::count, work::flaky, tidy::start_batch, tidy::tidy_batch],
     entities: [bank::Account, bank::Counter],
 }

@@ -19,3 +19,5 @@ mod node;
 mod orders;
 mod patterns;
 mod photos;
+mod retention;
+mod revisions;

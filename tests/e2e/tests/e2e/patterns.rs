@@ -220,3 +220,50 @@ async fn an_instance_begins_at_its_time_and_is_found_by_its_tags() {
     restarted.expect(201);
     session.until_status(APP, "later", "Completed").await;
 }
+
+#[tokio::test]
+async fn an_activity_manages_other_orchestrations() {
+    let session = session(Node::in_memory()).await;
+    assert_eq!(output(&session, "aggregate", &json!(2)).await, 2);
+    let batch = json!({"name": "night", "size": 3});
+    let started = session.invoke(APP, "start-batch", &batch).await;
+    let ids = json!(["night-0", "night-1", "night-2"]);
+    assert_eq!(started.expect(200).json(), ids);
+    let again = session.invoke(APP, "start-batch", &batch).await;
+    again.expect_problem(502, "function-failed");
+    session.start(APP, "chain", "other", &json!(1)).await;
+    session.until_status(APP, "other", "Completed").await;
+    let order = json!({
+        "orchestrator": "approval", "id": "night-t", "input": 600_000, "tags": {"batch": "night"},
+    });
+    post(&session, "/instances", &order).await.expect(201);
+    session
+        .tell(APP, "night-t", "terminate", &json!({}))
+        .await
+        .expect(202);
+    session.until_status(APP, "night-t", "Terminated").await;
+
+    let deadline = Instant::now() + DEADLINE;
+    let (mut rewound, mut restarted, mut removed) = (0, 0, 0);
+    // Those that completed go with their three children each.
+    while removed < 12 {
+        let report = session.invoke(APP, "tidy-batch", &batch).await;
+        let report = report.expect(200).json();
+        rewound += report["rewound"].as_u64().unwrap();
+        restarted += report["restarted"].as_u64().unwrap();
+        removed += report["removed"].as_u64().unwrap();
+        assert_eq!(report["counters"], 1, "{report}");
+        assert!(Instant::now() < deadline, "{removed} removed so far");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(rewound >= 3, "{rewound}");
+    assert_eq!(restarted, 1);
+    let left = get(&session, "/instances").await;
+    let left = left["instances"].as_array().unwrap();
+    let ids: Vec<_> = left.iter().map(|i| i["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.iter().filter(|id| id.starts_with("night")).count(), 1);
+    assert!(
+        ids.contains(&"night-t") && ids.contains(&"other"),
+        "{ids:?}"
+    );
+}

@@ -5,6 +5,7 @@ wit_bindgen::generate!({
     inline: r"
         package test:guest;
         world guest {
+            import wasi:config/store@0.2.0-rc.1;
             import wasi:keyvalue/store@0.2.0-draft;
             import weft:functions/client@0.1.0;
             import weft:functions/durable@0.1.0;
@@ -39,6 +40,15 @@ impl Guest for Orchestrators {
                 let work = durable::call_activity("slow", "null", None);
                 let deadline = durable::create_timer(1000.0);
                 Ok(durable::wait_any(&[work, deadline]).to_string())
+            }
+            // Does another thing first in a revision that has set `FIRST`.
+            "versioned" => {
+                let first = wasi::config::store::get("FIRST").ok().flatten();
+                if first.is_some() {
+                    durable::send_event("nobody", "hello", "null");
+                }
+                durable::wait(durable::create_timer(1.0))?;
+                durable::wait(durable::wait_for_event("go"))
             }
             "world" => Ok(look_around()),
             "bad-task" => {
@@ -89,7 +99,11 @@ impl describe::Guest for Orchestrators {
             route: None,
             methods: Vec::new(),
         };
-        vec![function("sequence"), function("race")]
+        vec![
+            function("sequence"),
+            function("race"),
+            function("versioned"),
+        ]
     }
 }
 

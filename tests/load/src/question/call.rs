@@ -14,9 +14,9 @@ use weft_id::{AppId, EntityId, InstanceId};
 use weft_orchestration::{Payload, Timestamp};
 use weft_sandbox::{
     ActivityCall, Client, ClientError, Components, Config, Control, InstanceStatus, Invocation,
-    LogRecord, LogSink, Sandbox, Services,
+    LogRecord, LogSink, Management, Sandbox, Services, StartOptions,
 };
-use weft_store::{Digest, MemoryStore};
+use weft_store::{Digest, EntityFilter, EntityPage, Family, Filter, MemoryStore, PageRequest};
 use weft_testkit::guests::{component, guest};
 use weft_testkit::node::weft_binary;
 
@@ -35,6 +35,7 @@ pub(crate) async fn measure(plan: Plan, report: &mut Report) -> anyhow::Result<(
     let services = Services {
         components: Arc::new(components),
         client: Arc::new(NoInstances),
+        management: Arc::new(NoInstances),
         key_value: Arc::new(MemoryStore::new()),
         log: Arc::new(Unread),
     };
@@ -228,6 +229,53 @@ impl Client for NoInstances {
     }
 
     async fn entity_state(&self, _: &AppId, _: &EntityId) -> Result<Option<Payload>, ClientError> {
+        none()
+    }
+}
+
+#[async_trait]
+impl Management for NoInstances {
+    async fn start(
+        &self,
+        _: &AppId,
+        _: &str,
+        _: Payload,
+        _: StartOptions,
+    ) -> Result<InstanceId, ClientError> {
+        none()
+    }
+
+    async fn instances(
+        &self,
+        _: &AppId,
+        _: Filter,
+        _: PageRequest,
+    ) -> Result<(Vec<InstanceStatus>, Option<String>), ClientError> {
+        none()
+    }
+
+    async fn rewind(&self, _: &AppId, _: &InstanceId, _: String) -> Result<(), ClientError> {
+        none()
+    }
+
+    async fn restart(&self, _: &AppId, _: &InstanceId, _: bool) -> Result<InstanceId, ClientError> {
+        none()
+    }
+
+    async fn purge(&self, _: &AppId, _: &InstanceId, _: Family) -> Result<u64, ClientError> {
+        none()
+    }
+
+    async fn purge_matching(&self, _: &AppId, _: Filter, _: Family) -> Result<u64, ClientError> {
+        none()
+    }
+
+    async fn entities(
+        &self,
+        _: &AppId,
+        _: EntityFilter,
+        _: PageRequest,
+    ) -> Result<EntityPage, ClientError> {
         none()
     }
 }
