@@ -75,6 +75,64 @@ async fn each_pattern_comes_to_its_result() {
 }
 
 #[tokio::test]
+async fn each_pattern_comes_to_its_result_over_kills() {
+    let mut session = session(Node::start(&[])).await;
+    // Long enough to be in the middle of it, and what it comes to.
+    let watch = json!({"name": "killed", "goal": 30, "every_ms": 40, "looks_max": 90});
+    let patterns = [
+        ("chain", json!(1), json!(8)),
+        ("fan-out", json!(300), json!(89_700)),
+        ("monitor", watch, json!("reached")),
+        ("approval", json!(1500), json!("escalated")),
+        ("approval", json!(600_000), json!("approved")),
+        (
+            "eternal",
+            json!({"left": 40, "number": 1}),
+            json!(1_u64 << 41),
+        ),
+        ("aggregate", json!(60), json!(60)),
+    ];
+    for (number, (orchestrator, input, _)) in patterns.iter().enumerate() {
+        session
+            .start(APP, orchestrator, &format!("k{number}"), input)
+            .await;
+    }
+    session
+        .start(APP, "parent", "family", &json!("killed"))
+        .await;
+    for round in 0..4_u64 {
+        tokio::time::sleep(Duration::from_millis(60 + 90 * round)).await;
+        session.node.kill();
+        session.node.restart();
+        if round == 2 {
+            let sent = session.tell(APP, "k4", "raise-event/Approval", &json!(true));
+            sent.await.expect(202);
+        }
+    }
+    for (number, (orchestrator, _, expected)) in patterns.iter().enumerate() {
+        let ended = session
+            .until_status(APP, &format!("k{number}"), "Completed")
+            .await;
+        assert_eq!(ended["output"], *expected, "{orchestrator}: {ended}");
+    }
+    // An activity may run again after a kill, so a child that fails once may have done so unseen.
+    let has_ended = |instance: &Value| {
+        ["Completed", "Failed"].contains(&instance["runtime_status"].as_str().unwrap())
+    };
+    loop {
+        let ended = session.until(APP, "family", has_ended).await;
+        if ended["runtime_status"] == "Completed" {
+            break;
+        }
+        assert_eq!(ended["failure"]["kind"], "flaky", "{ended}");
+        session
+            .tell(APP, "family", "rewind", &json!({}))
+            .await
+            .expect(202);
+    }
+}
+
+#[tokio::test]
 async fn a_failed_parent_is_rewound_with_its_children() {
     let session = session(Node::in_memory()).await;
     session.start(APP, "parent", "p", &json!("x")).await;
