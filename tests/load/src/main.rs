@@ -68,6 +68,8 @@ enum Question {
     Memory,
     /// A kill with ten thousand open instances, and a hundred thousand that wait
     Recovery,
+    /// A million orchestrations: listing, purging; and code over a history
+    Manage,
 }
 
 #[tokio::main]
@@ -102,6 +104,7 @@ async fn main() -> anyhow::Result<()> {
             Question::Scale => question::scale::measure(&mut report).await?,
             Question::Memory => question::memory::measure(&mut report).await?,
             Question::Recovery => question::recovery::measure(&mut report).await?,
+            Question::Manage => question::manage::measure(&mut report).await?,
         }
     }
     if let Some(before) = before {

@@ -133,6 +133,12 @@ impl Subject {
         self.send(self.admin(Method::GET, &path)).await
     }
 
+    /// What the replay gate says of a revision.
+    pub(crate) async fn check_revision(&self, revision: u32) -> anyhow::Result<Value> {
+        let path = format!("/apps/{APP}/revisions/{revision}/check");
+        self.send(self.admin(Method::POST, &path)).await
+    }
+
     /// A figure of `/metrics`, summed over its labels.
     pub(crate) async fn metric(&self, name: &str) -> anyhow::Result<f64> {
         let url = format!("{}/metrics", self.node.admin());

@@ -15,6 +15,7 @@ pub mod crowd;
 pub mod faults;
 pub mod program;
 pub mod runner;
+mod side;
 pub mod world;
 
 pub use crowd::{Took, crowd};

@@ -67,6 +67,11 @@ pub enum Step {
         entities: Vec<u8>,
         add: u64,
     },
+    /// Starts children that do the same, with one less of depth, and waits until it is terminated.
+    Forever {
+        children: u8,
+        depth: u8,
+    },
 }
 
 /// How many entities the programs of an app share.
@@ -126,6 +131,7 @@ impl Program {
                 Step::Brittle { input } => fold(sum, worked(*input)),
                 // What they answer depends on who else is there; what they add up to does not.
                 Step::Call { .. } | Step::Signal { .. } | Step::Section { .. } => fold(sum, 0),
+                Step::Forever { .. } => unreachable!("it comes to nothing"),
             })
         })
     }
@@ -154,7 +160,8 @@ impl Program {
                     | Step::Event { .. }
                     | Step::Deadline { .. }
                     | Step::Brittle { .. }
-                    | Step::BrittleFan { .. } => {}
+                    | Step::BrittleFan { .. }
+                    | Step::Forever { .. } => {}
                 }
             }
         }

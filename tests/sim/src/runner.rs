@@ -388,6 +388,25 @@ async fn run_step(replay: &Shared, step: Step, sum: u64) -> Result<u64, Failure>
             fold(sum, 0)
         }
         Step::Section { .. } => fold(sum, 0),
+        Step::Forever { children, depth } => {
+            for _ in 0..children {
+                let child = Program {
+                    steps: vec![Step::Forever {
+                        children: if depth == 0 { 0 } else { children },
+                        depth: depth.saturating_sub(1),
+                    }],
+                    rounds: 1,
+                    carried: 0,
+                };
+                let input = Payload::from(serde_json::to_string(&child).unwrap());
+                ask(replay, |r| {
+                    r.call_sub_orchestration("program", input, None, None)
+                })
+                .await;
+            }
+            let never = ask(replay, |r| r.wait_for_event("never")).await;
+            fold(sum, number(wait(replay, never).await))
+        }
     })
 }
 

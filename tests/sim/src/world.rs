@@ -7,18 +7,21 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use weft_id::{App, AppId, EntityId, ExecutionId, InstanceKey};
-use weft_orchestration::{Message, Outcome, Payload, Start, Timestamp};
+use weft_orchestration::{Message, Outcome, Payload, Start, Status, Timestamp};
 use weft_store::MemoryStore;
 use weft_store::{
-    Entities, Error, IdReuse, Instance, Instances, NewInstance, NodeId, SHARDS, Shard, Work,
+    Entities, Error, Filter, IdReuse, Instance, Instances, NewInstance, NodeId, PageRequest,
+    SHARDS, Shard, Work,
 };
 use weft_worker::{Clock, Config, Worker};
 
 use crate::faults::{Fault, FaultyStore, Owners, Plant};
 use crate::program::{ENTITIES, Program};
 use crate::runner::SimRunner;
+use crate::side;
 
 const LEASE_TTL: Duration = Duration::from_secs(3);
 /// Simulated time after which an instance that is still open counts as lost.
@@ -201,6 +204,19 @@ impl World {
             .iter()
             .map(|(key, program)| tokio::spawn(self.client(key.clone(), program.clone())))
             .collect();
+        let app = programs[0].0.app.clone();
+        let doomed = side::keys(&mut self.rng, &app, "doomed");
+        let reused = side::keys(&mut self.rng, &app, "reused");
+        let dooms = doomed.iter().map(|root| {
+            let client = self.client_store();
+            tokio::spawn(side::doom(client, root.clone()))
+        });
+        let dooms: Vec<_> = dooms.collect();
+        let uses = reused.into_iter().map(|key| {
+            let client = self.client_store();
+            tokio::spawn(side::reuse(client, key))
+        });
+        let uses: Vec<_> = uses.collect();
         let deadline = Instant::now() + PATIENCE;
         let mut calm_at = Instant::now() + Duration::from_secs(90);
         loop {
@@ -217,8 +233,11 @@ impl World {
                 nodes = vec![self.start_node()];
             }
             self.rewind_failed(&programs).await;
-            if clients.iter().all(tokio::task::JoinHandle::is_finished)
+            if clients.iter().chain(&dooms).all(JoinHandle::is_finished)
+                && uses.iter().all(JoinHandle::is_finished)
                 && self.all_ended(&programs).await
+                && self.are_over(&doomed).await
+                && self.is_quiet(&app).await
             {
                 break;
             }
@@ -231,7 +250,37 @@ impl World {
         tokio::time::sleep(LEASE_TTL * 20).await;
         self.wait_until_nothing_is_held(&nodes).await?;
         drop(nodes);
+        for root in &doomed {
+            side::check_doomed(&self.inner, root).await?;
+        }
+        for used in uses {
+            let used = used.await.expect("a client does not panic")?;
+            used.check(&self.inner).await?;
+        }
         self.check(&programs).await
+    }
+
+    async fn are_over(&self, doomed: &[InstanceKey]) -> bool {
+        for root in doomed {
+            if !side::is_over(&self.inner, root).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whether nothing of the app is open.
+    async fn is_quiet(&self, app: &AppId) -> bool {
+        let open = Filter {
+            statuses: vec![Status::Pending, Status::Running, Status::Suspended],
+            ..Filter::default()
+        };
+        let page = PageRequest {
+            limit: 1,
+            after: None,
+        };
+        let found = self.inner.instances(app, &open, &page).await;
+        found.is_ok_and(|page| page.instances.is_empty())
     }
 
     /// What nodes hold for turns that never come would pile up over the years.
@@ -268,14 +317,9 @@ impl World {
         }
     }
 
-    /// Starts an instance, raises its events, and suspends and resumes it now and then.
-    fn client(
-        &mut self,
-        key: InstanceKey,
-        program: Program,
-    ) -> impl Future<Output = ()> + Send + 'static {
+    /// What a client needs to speak to the cluster.
+    fn client_store(&mut self) -> side::Client {
         let seed: u64 = self.rng.random();
-        let clock = Arc::clone(&self.clock);
         let store = FaultyStore::new(
             Arc::clone(&self.inner),
             seed,
@@ -289,8 +333,25 @@ impl World {
             Arc::clone(&self.owners),
             LEASE_TTL,
         );
+        side::Client {
+            store,
+            clock: Arc::clone(&self.clock),
+            rng: StdRng::seed_from_u64(seed),
+        }
+    }
+
+    /// Starts an instance, raises its events, and suspends and resumes it now and then.
+    fn client(
+        &mut self,
+        key: InstanceKey,
+        program: Program,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let side::Client {
+            store,
+            clock,
+            mut rng,
+        } = self.client_store();
         async move {
-            let mut rng = StdRng::seed_from_u64(seed);
             let start = Start::new(
                 ExecutionId::from_u128(rng.random()),
                 "program",

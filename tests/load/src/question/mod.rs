@@ -3,6 +3,7 @@
 pub(crate) mod call;
 pub(crate) mod cold;
 pub(crate) mod hello;
+pub(crate) mod manage;
 pub(crate) mod memory;
 pub(crate) mod recovery;
 pub(crate) mod scale;
