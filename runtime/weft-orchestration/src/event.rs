@@ -100,6 +100,9 @@ pub enum EventKind {
         target: EntityId,
         operation: String,
         input: Payload,
+        /// What the code calls the request, where that is not for us to say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<String>,
     },
     EntityOperationCompleted {
         task: u32,
@@ -113,6 +116,9 @@ pub enum EventKind {
     EntityLockRequested {
         id: u32,
         set: Vec<EntityId>,
+        /// As above.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<String>,
     },
     EntityLockGranted {
         task: u32,

@@ -31,7 +31,7 @@ pub use limits::Limits;
 pub use message::{Message, split_at_suspension};
 pub use payload::Payload;
 pub use rehearsal::Rehearsal;
-pub use replay::{Error, Next, Replay, TaskHandle};
+pub use replay::{Decision, Error, External, Next, Replay, TaskHandle};
 pub use retry::RetryPolicy;
 pub use rewind::{Found, OpenChild, Remedy, RewindError, Rewound, rewind};
 pub use time::Timestamp;

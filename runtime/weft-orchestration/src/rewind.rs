@@ -240,7 +240,7 @@ fn has_locks(turns: &[Vec<Event>]) -> bool {
     let mut open = BTreeMap::new();
     for event in turns.iter().flatten() {
         match &event.kind {
-            EventKind::EntityLockRequested { id, set } => {
+            EventKind::EntityLockRequested { id, set, .. } => {
                 open.insert(*id, set.len());
             }
             EventKind::EntityUnlockSent { lock, .. } => {
@@ -328,6 +328,7 @@ fn ask_again(
                 target,
                 operation,
                 input,
+                ..
             } if !answered.contains(&id) => rewound.operations.push(Outgoing {
                 to: target.instance(),
                 message: Message::Operation(Operation {

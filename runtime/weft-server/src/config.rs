@@ -22,6 +22,8 @@ pub struct Settings {
     pub http: Option<SocketAddr>,
     /// Address of the control plane (default `127.0.0.1:7072`).
     pub admin: Option<SocketAddr>,
+    /// Address of the gRPC service for Durable Task SDKs (default `127.0.0.1:4001`).
+    pub grpc: Option<SocketAddr>,
     /// Private ranges that functions may reach where their grants name hosts in them, such as
     /// `127.0.0.0/8` (default none).
     pub egress_allow: Vec<String>,
@@ -95,6 +97,7 @@ impl Settings {
             memory,
             http: self.http.or(lower.http),
             admin: self.admin.or(lower.admin),
+            grpc: self.grpc.or(lower.grpc),
             egress_allow: if self.egress_allow.is_empty() {
                 lower.egress_allow
             } else {
@@ -122,6 +125,8 @@ impl Settings {
             storage,
             http: self.http.unwrap_or_else(|| local(7071)),
             admin: self.admin.unwrap_or_else(|| local(7072)),
+            grpc: self.grpc.unwrap_or_else(|| local(4001)),
+            grpc_asked: self.grpc.is_some(),
             egress_allow: self
                 .egress_allow
                 .iter()
@@ -152,6 +157,9 @@ pub struct Config {
     pub storage: Storage,
     pub http: SocketAddr,
     pub admin: SocketAddr,
+    pub grpc: SocketAddr,
+    /// Whether the address of the service was chosen, so that it has to be had.
+    pub grpc_asked: bool,
     pub egress_allow: Vec<Cidr>,
     pub public_url: Option<String>,
     /// A program that calls [`crate::compile`] when its only argument is `compile`.

@@ -24,6 +24,7 @@ mod node;
 mod retention;
 mod runner;
 mod services;
+mod task_hub;
 
 use std::process::ExitCode;
 

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use weft_api::auth::{Permission, authenticate};
 use weft_api::{Api, Kind, LogBook, Problem};
+use weft_durabletask::Workers;
 use weft_sandbox::{Pool, Sandbox, Services};
 use weft_store::{MemoryStore, NodeId, Store};
 use weft_store_sqlite::SqliteStore;
@@ -31,7 +32,8 @@ use crate::data_plane::{DataHost, DataPlane};
 use crate::deployments::Deployments;
 use crate::runner::SandboxRunner;
 use crate::services::{BookSink, InstanceClient, StoredComponents};
-use crate::{Config, Storage, clock, data_dir, listen, metrics, retention};
+use crate::task_hub::TaskHub;
+use crate::{Config, Storage, clock, data_dir, listen, metrics, retention, task_hub};
 
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -40,7 +42,7 @@ const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 pub enum NodeError {
     #[error(
         "{what} cannot listen on {address}: stop another node that runs there, or choose another \
-         address with --http or --admin"
+         address with --http, --admin or --grpc"
     )]
     Listen {
         what: &'static str,
@@ -69,7 +71,7 @@ pub struct Ready {
     pub event: &'static str,
     pub http: String,
     pub admin: String,
-    /// Not served by this version.
+    /// Of the Durable Task service; absent where its default port was taken.
     pub grpc: Option<String>,
     /// The operator's key, where no file holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,6 +137,8 @@ impl Node {
         let key = operator_key(&config.storage, &*store, &*clock).await?;
         let (http_listener, http) = bind("the data plane", config.http).await?;
         let (admin_listener, admin) = bind("the control plane", config.admin).await?;
+        let (grpc_listener, grpc) = bind_grpc(&config).await?;
+        let workers = Workers::new(Arc::clone(&store));
         let worker = Worker::start(
             NodeId(rand::random()),
             worker_config,
@@ -142,6 +146,7 @@ impl Node {
             Arc::new(SandboxRunner {
                 sandbox: sandbox.clone(),
                 deployments: Arc::clone(&deployments),
+                workers: workers.clone(),
             }),
             Arc::clone(&clock),
         );
@@ -164,6 +169,15 @@ impl Node {
                 ..weft_api::Config::default()
             }),
         };
+        let hub = TaskHub {
+            store: Arc::clone(&store),
+            deployments: Arc::clone(&deployments),
+            clock: Arc::clone(&clock),
+            open: task_hub::is_open(
+                config.storage == Storage::Memory,
+                grpc.map_or(config.http.ip(), |address| address.ip()),
+            ),
+        };
         let data_host = Arc::new(DataHost {
             store: Arc::clone(&store),
             deployments,
@@ -175,17 +189,24 @@ impl Node {
         let data_plane = DataPlane::new(gateway, weft_api::durable_router(api.clone()));
         let control = control_plane(api, metrics, admin);
         let (stop, stopping) = watch::channel(false);
-        let planes = vec![
+        let mut planes = vec![
             serve_data(&config, http_listener, data_plane, stopping.clone()),
             serve_control(&config, admin_listener, control, stopping.clone()),
-            tokio::spawn(retention::keep(store, clock, stopping)),
+            tokio::spawn(retention::keep(store, clock, stopping.clone())),
         ];
+        if let Some(listener) = grpc_listener {
+            let service = service_fn(task_hub::service(hub, workers));
+            let limits = limits(&config, config.connections_max);
+            planes.push(tokio::spawn(listen::serve(
+                listener, service, limits, stopping,
+            )));
+        }
         Ok(Self {
             ready: Ready {
                 event: "ready",
                 http: format!("http://{http}"),
                 admin: format!("http://{admin}"),
-                grpc: None,
+                grpc: grpc.map(|address| address.to_string()),
                 key,
             },
             worker,
@@ -334,6 +355,25 @@ async fn operator_key(
             let path = made.map_err(|error| unusable(dir, error))?;
             tracing::debug!(path = %path.display(), "the operator's key");
             Ok(None)
+        }
+    }
+}
+
+/// The default port may be taken by another node, which must not keep this one from starting.
+async fn bind_grpc(
+    config: &Config,
+) -> Result<(Option<TcpListener>, Option<SocketAddr>), NodeError> {
+    match (
+        bind("the Durable Task service", config.grpc).await,
+        config.grpc_asked,
+    ) {
+        (Ok((listener, address)), _) => Ok((Some(listener), Some(address))),
+        (Err(error), true) => Err(error),
+        (Err(error), false) => {
+            tracing::warn!(
+                "{error}; the Durable Task service is not served: choose its address with --grpc"
+            );
+            Ok((None, None))
         }
     }
 }

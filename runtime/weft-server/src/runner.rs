@@ -1,9 +1,11 @@
-//! Runs orchestrators and activities for the worker, as components in the sandbox.
+//! Runs orchestrators, activities and entities for the worker: as components in the sandbox, and what
+//! no component serves in the app's own workers, where it has some.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use weft_app::FunctionKind;
+use weft_durabletask::Workers;
 use weft_orchestration::{Batch, BatchDone, Failure, Payload, failure_kind};
 use weft_sandbox::{CallError, Sandbox};
 use weft_worker::{ActivityCall, EntityBatch, Open, OpenError, Opened, Runner, TurnError};
@@ -11,12 +13,15 @@ use weft_worker::{ActivityCall, EntityBatch, Open, OpenError, Opened, Runner, Tu
 use crate::deployments::Deployments;
 
 mod execution;
+mod foreign;
 
 use execution::{Parked, transient};
+use foreign::{FOREIGN, Foreign, component_revision};
 
 pub(crate) struct SandboxRunner {
     pub(crate) sandbox: Sandbox,
     pub(crate) deployments: Arc<Deployments>,
+    pub(crate) workers: Workers,
 }
 
 #[async_trait]
@@ -30,10 +35,17 @@ impl Runner for SandboxRunner {
             // The store does not answer, which is no fault of the code.
             .map_err(|error| OpenError::Transient(TurnError::Busy(error.to_string())))?;
         let Some((revision, mut invocation)) = found else {
-            return Err(OpenError::Permanent(unknown("orchestrator", &open.name)));
+            return match self.has_workers(app).await {
+                Ok(true) => Ok(Opened {
+                    execution: Box::new(Foreign::new(open, self.workers.clone())),
+                    revision: Some(FOREIGN),
+                }),
+                Ok(false) => Err(OpenError::Permanent(unknown("orchestrator", &open.name))),
+                Err(error) => Err(OpenError::Transient(TurnError::Busy(error.to_string()))),
+            };
         };
         invocation.instance = Some(open.key.id.clone());
-        match self.sandbox.open(invocation, open.replay).await {
+        match self.sandbox.open(invocation, open.into_replay()).await {
             Ok(execution) => Ok(Opened {
                 execution: Box::new(Parked(execution)),
                 revision: Some(revision),
@@ -49,11 +61,20 @@ impl Runner for SandboxRunner {
         let app = &call.key.app;
         let found = self
             .deployments
-            .find(app, call.revision, &call.name, FunctionKind::Activity)
+            .find(
+                app,
+                component_revision(call.revision),
+                &call.name,
+                FunctionKind::Activity,
+            )
             .await
             .map_err(|error| Failure::transient("unavailable", error.to_string()))?;
         let Some((_, mut invocation)) = found else {
-            return Err(unknown("activity", &call.name));
+            return match self.has_workers(app).await {
+                Ok(true) => self.foreign_activity(&call).await,
+                Ok(false) => Err(unknown("activity", &call.name)),
+                Err(error) => Err(Failure::transient("unavailable", error.to_string())),
+            };
         };
         invocation.instance = Some(call.key.id.clone());
         let of = weft_sandbox::ActivityCall {
@@ -78,7 +99,11 @@ impl Runner for SandboxRunner {
             .await
             .map_err(|error| TurnError::Busy(error.to_string()))?;
         let Some((_, mut invocation)) = found else {
-            return Ok(refused(&batch, &unknown("entity", name)));
+            return match self.has_workers(&key.app).await {
+                Ok(true) => self.foreign_operations(&key, &batch).await,
+                Ok(false) => Ok(refused(&batch, &unknown("entity", name))),
+                Err(error) => Err(TurnError::Busy(error.to_string())),
+            };
         };
         invocation.instance = Some(key.id.clone());
         match self.sandbox.operate(invocation, batch.clone()).await {

@@ -271,6 +271,7 @@ fn spawn(args: &[String], http: &str, admin: &str) -> Result<Started, String> {
         .arg("up")
         .args(args)
         .args(["--http", http, "--admin", admin])
+        .args(grpc(args))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -302,6 +303,14 @@ fn spawn(args: &[String], http: &str, admin: &str) -> Result<Started, String> {
             let said = stderr.lock().expect("no panic while it is held").clone();
             Err(format!("{error}\n{said}"))
         }
+    }
+}
+
+/// A port of its own, unless the caller chooses one.
+fn grpc(args: &[String]) -> &'static [&'static str] {
+    match args.iter().any(|arg| arg == "--grpc") {
+        true => &[],
+        false => &["--grpc", "127.0.0.1:0"],
     }
 }
 

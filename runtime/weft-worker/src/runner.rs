@@ -3,7 +3,9 @@
 
 use async_trait::async_trait;
 use weft_id::{ExecutionId, InstanceKey};
-use weft_orchestration::{Batch, BatchDone, Failure, Message, Payload, Replay, Timestamp, Turn};
+use weft_orchestration::{
+    Batch, BatchDone, Event, Failure, Limits, Message, Payload, Replay, Timestamp, Turn,
+};
 use weft_store::RevisionId;
 
 /// Runs the code of functions.
@@ -58,7 +60,17 @@ pub struct Open {
     pub name: String,
     /// The revision that the instance is pinned to; `None` before its first turn.
     pub revision: Option<RevisionId>,
-    pub replay: Replay,
+    /// Of the current execution; empty before its first turn.
+    pub history: Vec<Event>,
+    pub limits: Limits,
+}
+
+impl Open {
+    /// What a component runs against.
+    #[must_use]
+    pub fn into_replay(self) -> Replay {
+        Replay::new(self.key.id, self.history, self.limits)
+    }
 }
 
 pub struct Opened {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weft_id::{ExecutionId, InstanceKey};
 use weft_orchestration::{
-    After, Event, Failure, Message, NewTask, NewTimer, Payload, Replay, Timestamp, Turn,
+    After, Event, Failure, Message, NewTask, NewTimer, Payload, Replay, Status, Timestamp, Turn,
     split_at_suspension,
 };
 use weft_store::{
@@ -439,15 +439,15 @@ async fn open(
     }
     // Kept for the case that the code cannot be run; shares the payloads.
     let spare = history.clone();
-    let replay = replay(history);
-    let suspended = replay.is_suspended();
+    let suspended = instance.status == Status::Suspended;
     let opened = shared
         .runner
         .open(Open {
             key: key.clone(),
             name: instance.name.clone(),
             revision: instance.revision,
-            replay,
+            history,
+            limits: shared.config.limits,
         })
         .await;
     match opened {

@@ -118,7 +118,7 @@ impl Runner for SimRunner {
         // Some get through a few turns before the host fails over them.
         let refusal = self.refusal().map(|refused| (self.lot() % 4, refused));
         Ok(Opened {
-            execution: Box::new(Running::new(open.replay, lots, refusal)),
+            execution: Box::new(Running::new(open.into_replay(), lots, refusal)),
             revision: Some(RevisionId(1)),
         })
     }

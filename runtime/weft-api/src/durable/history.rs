@@ -129,7 +129,7 @@ impl Folded {
             EventKind::EntityOperationFailed { task, failure } => {
                 self.complete("EntityOperationFailed", at, task, failed(&failure));
             }
-            EventKind::EntityLockRequested { id, set } => {
+            EventKind::EntityLockRequested { id, set, .. } => {
                 self.schedule("EntityLockRequested", at, id, None);
                 let last = self.views.last_mut().and_then(Option::as_mut);
                 last.expect("schedule() has just added it")["LockSet"] = json!(set);

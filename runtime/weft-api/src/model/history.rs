@@ -137,6 +137,7 @@ fn kind_view(kind: EventKind) -> (&'static str, Value) {
             target,
             operation,
             input,
+            ..
         } => (
             "entity_operation_called",
             json!({"id": id, "entity_id": target, "name": operation, "input": parsed(&input)}),
@@ -149,7 +150,7 @@ fn kind_view(kind: EventKind) -> (&'static str, Value) {
             "entity_operation_failed",
             json!({"task": task, "failure": FailureView::new(failure)}),
         ),
-        EventKind::EntityLockRequested { id, set } => (
+        EventKind::EntityLockRequested { id, set, .. } => (
             "entity_lock_requested",
             json!({"id": id, "entity_ids": set}),
         ),

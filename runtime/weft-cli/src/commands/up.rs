@@ -34,6 +34,9 @@ pub(crate) struct NodeArgs {
     /// Address of the control plane [default: 127.0.0.1:7072]
     #[arg(long, env = "WEFT_ADMIN_ADDR", value_name = "ADDR")]
     admin: Option<SocketAddr>,
+    /// Address of the gRPC service for Durable Task SDKs [default: 127.0.0.1:4001, where it is free]
+    #[arg(long, env = "WEFT_GRPC", value_name = "ADDR")]
+    grpc: Option<SocketAddr>,
     /// A private range that functions may reach where their grants allow it, as 127.0.0.0/8
     #[arg(
         long,
@@ -68,6 +71,7 @@ impl NodeArgs {
             memory: self.memory.then_some(true),
             http: self.http,
             admin: self.admin,
+            grpc: self.grpc,
             egress_allow: self.egress_allow,
             public_url: self.public_url,
             log_format: self.log_format.map(|format| match format {

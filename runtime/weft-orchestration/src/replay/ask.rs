@@ -125,9 +125,7 @@ impl Replay {
 
     fn child_start(&self, child: &InstanceId, id: u32, name: String, input: Payload) -> Start {
         let parent = self.start.as_ref().expect("code runs after the start");
-        let namespace = uuid::Uuid::from_u128(parent.execution.as_u128());
-        let seed = format!("child {id} {child}");
-        let execution = uuid::Uuid::new_v5(&namespace, seed.as_bytes()).as_u128();
+        let execution = super::child_execution(parent.execution, id, 0, child);
         Start {
             parent: Some(crate::Parent {
                 instance: self.instance.clone(),
@@ -135,7 +133,7 @@ impl Replay {
                 task: id,
             }),
             trace_parent: parent.trace_parent.clone(),
-            ..Start::new(weft_id::ExecutionId::from_u128(execution), name, input)
+            ..Start::new(execution, name, input)
         }
     }
 

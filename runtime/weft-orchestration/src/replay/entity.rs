@@ -38,6 +38,7 @@ impl Replay {
             target: target.clone(),
             operation: operation.to_owned(),
             input: input.clone(),
+            request: None,
         };
         if self.decide(decision)? {
             self.send_operation(target, operation, input, Some(id), None);
@@ -134,6 +135,7 @@ impl Replay {
         let decision = EventKind::EntityLockRequested {
             id,
             set: set.clone(),
+            request: None,
         };
         if self.decide(decision)? {
             let owner = self.lock_owner(id);
@@ -232,7 +234,7 @@ impl Replay {
 }
 
 /// The messages that release `set` from `owner`.
-fn unlocks(
+pub(super) fn unlocks(
     owner: &LockOwner,
     set: impl IntoIterator<Item = EntityId>,
 ) -> impl Iterator<Item = Outgoing> {

@@ -7,6 +7,7 @@
 
 mod ask;
 mod entity;
+mod external;
 mod queue;
 mod task;
 mod track;
@@ -19,6 +20,7 @@ use crate::{
     After, Event, EventKind, Failure, Limits, Message, NewTimer, Outcome, Outgoing, Payload, Start,
     Timestamp, Turn, failure_kind,
 };
+pub use external::{Decision, External};
 use queue::TurnQueue;
 pub use task::TaskHandle;
 use task::Tasks;
@@ -417,6 +419,22 @@ fn describe(ending: &Ending) -> String {
 fn next_execution(old: ExecutionId) -> ExecutionId {
     let namespace = uuid::Uuid::from_u128(old.as_u128());
     ExecutionId::from_u128(uuid::Uuid::new_v5(&namespace, b"continue-as-new").as_u128())
+}
+
+/// The id of a child's execution: derived, for the same reasons. `attempt` counts the children that
+/// were started under the same number before.
+fn child_execution(
+    parent: ExecutionId,
+    number: u32,
+    attempt: u32,
+    child: &InstanceId,
+) -> ExecutionId {
+    let namespace = uuid::Uuid::from_u128(parent.as_u128());
+    let seed = match attempt {
+        0 => format!("child {number} {child}"),
+        _ => format!("child {number} {child} {attempt}"),
+    };
+    ExecutionId::from_u128(uuid::Uuid::new_v5(&namespace, seed.as_bytes()).as_u128())
 }
 
 #[cfg(test)]

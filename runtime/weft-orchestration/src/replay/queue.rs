@@ -267,7 +267,7 @@ fn same_decision(recorded: &EventKind, asked: &EventKind) -> bool {
                 ..
             },
         ) => a == b && t == u && n == m,
-        (EntityLockRequested { id: a, set: s }, EntityLockRequested { id: b, set: t }) => {
+        (EntityLockRequested { id: a, set: s, .. }, EntityLockRequested { id: b, set: t, .. }) => {
             a == b && s == t
         }
         (

@@ -37,7 +37,7 @@ impl Known {
                 self.open(*id, Unanswered::Child(instance.clone()));
             }
             EventKind::EntityOperationCalled { id, .. } => self.open(*id, Unanswered::Operation),
-            EventKind::EntityLockRequested { id, set } => {
+            EventKind::EntityLockRequested { id, set, .. } => {
                 self.locks.insert(*id, set.iter().cloned().collect());
                 self.open(*id, Unanswered::Lock);
             }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 /// Which crates of ours a crate may depend on. Development tools may use anything.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
     ("weft-id", &[]),
     ("weft-orchestration", &["id"]),
     ("weft-app", &["orchestration", "id"]),
@@ -19,6 +19,7 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("weft-worker", &["store", "app", "orchestration", "id"]),
     ("weft-trigger", &["sandbox", "store", "app", "id"]),
     ("weft-api", &["store", "app", "orchestration", "id"]),
+    ("weft-durabletask", &["store", "app", "orchestration", "id"]),
     ("weft-telemetry", &[]),
     (
         "weft-server",
@@ -32,6 +33,7 @@ const EDGES: [(&str, &[&str]); 12] = [
             "worker",
             "trigger",
             "api",
+            "durabletask",
             "telemetry",
         ],
     ),

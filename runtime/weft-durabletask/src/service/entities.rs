@@ -1,0 +1,98 @@
+//! Signalling entities and looking at them.
+
+use tonic::Status;
+use weft_id::AppId;
+use weft_orchestration::{Message, Operation};
+use weft_store::{EntityFilter, PageRequest};
+
+use super::{Service, refused};
+use weft_id::InstanceKey;
+
+use crate::convert::action::to_entity;
+use crate::convert::entity::of_entity;
+use crate::convert::{to_payload, to_time};
+use crate::proto;
+
+const PAGE_DEFAULT: u32 = 100;
+const PAGE_MAX: u32 = 1000;
+
+impl Service {
+    pub(super) async fn signal(
+        &self,
+        app: AppId,
+        signal: proto::SignalEntityRequest,
+    ) -> Result<proto::SignalEntityResponse, Status> {
+        let entity = to_entity(Some(signal.instance_id))?;
+        self.workers.mark(&app).await.map_err(refused)?;
+        let trace = signal.parent_trace_context;
+        let message = Message::Operation(Operation {
+            name: signal.name,
+            input: to_payload(signal.input),
+            caller: None,
+            reply: None,
+            at: signal.scheduled_time.map(to_time),
+            trace_parent: trace.map(|trace| trace.trace_parent),
+        });
+        let key = InstanceKey::new(app, entity.instance());
+        let sent = self.store.send(&key, message, self.node.now()).await;
+        sent.map_err(refused)?;
+        Ok(proto::SignalEntityResponse {})
+    }
+
+    pub(super) async fn entity(
+        &self,
+        app: AppId,
+        asked: proto::GetEntityRequest,
+    ) -> Result<proto::GetEntityResponse, Status> {
+        let id = to_entity(Some(asked.instance_id))?;
+        let found = self.store.entity(&app, &id).await.map_err(refused)?;
+        let found = found.filter(|entity| entity.state.is_some());
+        Ok(proto::GetEntityResponse {
+            exists: found.is_some(),
+            entity: found.map(|entity| of_entity(&entity, asked.include_state)),
+        })
+    }
+
+    pub(super) async fn entities(
+        &self,
+        app: AppId,
+        asked: proto::QueryEntitiesRequest,
+    ) -> Result<proto::QueryEntitiesResponse, Status> {
+        let query = asked.query.unwrap_or_default();
+        let filter = EntityFilter {
+            id_prefix: query.instance_id_starts_with.map(|prefix| lower(&prefix)),
+            updated_from: query.last_modified_from.map(to_time),
+            updated_to: query.last_modified_to.map(to_time),
+            transient: query.include_transient,
+        };
+        let limit = query.page_size.and_then(|size| u32::try_from(size).ok());
+        let page = PageRequest {
+            limit: limit
+                .filter(|size| *size > 0)
+                .unwrap_or(PAGE_DEFAULT)
+                .min(PAGE_MAX),
+            after: query.continuation_token.filter(|token| !token.is_empty()),
+        };
+        let page = self.store.entities(&app, &filter, &page).await;
+        let page = page.map_err(|error| match error {
+            weft_store::Error::NotFound => Status::invalid_argument("no page begins there"),
+            error => refused(error),
+        })?;
+        let entities = page.entities.iter();
+        Ok(proto::QueryEntitiesResponse {
+            entities: entities
+                .map(|entity| of_entity(entity, query.include_state))
+                .collect(),
+            continuation_token: page.next,
+        })
+    }
+}
+
+/// The beginning of an entity's id with the name as ours are; `name` alone is meant as `@name`.
+fn lower(prefix: &str) -> String {
+    let prefix = prefix.strip_prefix('@').unwrap_or(prefix);
+    match prefix.split_once('@') {
+        Some((name, key)) => format!("@{}@{key}", name.to_lowercase()),
+        None => format!("@{}", prefix.to_lowercase()),
+    }
+}

@@ -1,0 +1,312 @@
+//! Connected workers and the work that they do.
+//!
+//! Work waits in its app's queue until a stream that takes it has room, and is handed out with a
+//! token. An answer is taken once: the token is spent with it, and one that is not known (any more)
+//! is ignored. When a stream closes, what it held goes back to the front of the queue. Whoever asked
+//! for the work and gives up waiting takes it out. Nothing here is kept: what is lost with the process
+//! is asked for again by those who have it on disk.
+
+mod queue;
+mod stream;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
+use weft_orchestration::{Batch, BatchDone, Decision, Event, Failure, Payload, Start};
+use weft_store::{Error, Store};
+
+use crate::convert::action::to_decisions;
+use crate::convert::entity::{of_batch, to_done};
+use crate::convert::failure::to_failure;
+use crate::convert::history::{Reader, Recorder};
+use crate::convert::{of_payload, to_payload};
+use crate::proto::{self, work_item::Request};
+use queue::{JobId, Queues};
+
+pub(crate) use queue::{Answer, Handed};
+pub(crate) use stream::WorkStream;
+
+/// Where it is kept that an app has workers: nobody else names a bucket so.
+const MARK: (&str, &str) = ("weft:durable-task", "workers");
+/// What was given up by a worker is not handed out again for so long.
+const ABANDONED_FOR: Duration = Duration::from_millis(500);
+
+/// What a piece of work is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Orchestration,
+    Activity,
+    Entity,
+}
+
+/// No connected worker takes work of that kind and name now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no worker that serves it is connected")]
+pub struct Unserved;
+
+/// A turn of an orchestration.
+#[derive(Debug)]
+pub struct Orchestration<'a> {
+    pub key: &'a InstanceKey,
+    pub start: &'a Start,
+    pub past: &'a [Event],
+    pub news: &'a [Event],
+}
+
+/// What a worker has decided in a turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    pub decisions: Vec<Decision>,
+    pub custom_status: Option<Payload>,
+}
+
+/// One attempt at an activity.
+#[derive(Debug)]
+pub struct ActivityWork<'a> {
+    pub app: &'a AppId,
+    pub instance: &'a InstanceId,
+    pub execution: ExecutionId,
+    /// The number of the task.
+    pub task: u32,
+    pub name: &'a str,
+    pub input: &'a Payload,
+}
+
+/// The workers of all apps. Cheap to clone.
+#[derive(Clone)]
+pub struct Workers {
+    queues: Arc<Mutex<Queues>>,
+    store: Arc<dyn Store>,
+    /// Apps that are known to have workers, connected or not.
+    marked: Arc<Mutex<HashSet<AppId>>>,
+}
+
+impl Workers {
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            queues: Arc::default(),
+            store,
+            marked: Arc::default(),
+        }
+    }
+
+    fn queues(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn marked(&self) -> MutexGuard<'_, HashSet<AppId>> {
+        self.marked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that code of the app runs in workers, so that what no component serves waits for one
+    /// from now on, also after a restart.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn mark(&self, app: &AppId) -> Result<(), Error> {
+        if self.marked().contains(app) {
+            return Ok(());
+        }
+        self.store.kv_set(app, MARK.0, MARK.1, b"1").await?;
+        self.marked().insert(app.clone());
+        Ok(())
+    }
+
+    /// Whether workers have ever served the app.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn has(&self, app: &AppId) -> Result<bool, Error> {
+        if self.marked().contains(app) {
+            return Ok(true);
+        }
+        let found = self.store.kv_get(app, MARK.0, MARK.1).await?;
+        if found.is_some() {
+            self.marked().insert(app.clone());
+        }
+        Ok(found.is_some())
+    }
+
+    /// Whether a connected worker takes such work now.
+    #[must_use]
+    pub fn serve(&self, app: &AppId, kind: Kind, name: &str, version: Option<&str>) -> bool {
+        self.queues().is_served(app, kind, name, version)
+    }
+
+    /// Has a turn run.
+    ///
+    /// # Errors
+    /// [`Unserved`] where nobody takes it now. What a worker answers that has no meaning is a
+    /// failure, within.
+    pub async fn orchestrate(
+        &self,
+        turn: Orchestration<'_>,
+    ) -> Result<Result<Decided, Failure>, Unserved> {
+        let Orchestration {
+            key,
+            start,
+            past,
+            news,
+        } = turn;
+        let version = start.version.as_deref();
+        if !self.serve(&key.app, Kind::Orchestration, &start.name, version) {
+            return Err(Unserved);
+        }
+        let mut recorder = Recorder::new(&key.id);
+        let request = proto::OrchestratorRequest {
+            instance_id: key.id.to_string(),
+            execution_id: Some(start.execution.to_string()),
+            past_events: recorder.record(past, Reader::Past),
+            new_events: recorder.record(news, Reader::News),
+            entity_parameters: Some(proto::OrchestratorEntityParameters {
+                entity_message_reorder_window: None,
+            }),
+            ..Default::default()
+        };
+        let work = Handed {
+            kind: Kind::Orchestration,
+            name: start.name.clone(),
+            version: start.version.clone(),
+            fallback: key.id.to_string(),
+            request: Request::OrchestratorRequest(request),
+        };
+        let Answer::Orchestration(answer) = self.run(&key.app, work).await else {
+            return Ok(Err(wrong_answer()));
+        };
+        Ok(match to_decisions(answer.actions) {
+            Ok(decisions) => Ok(Decided {
+                decisions,
+                custom_status: answer.custom_status.map(|text| to_payload(Some(text))),
+            }),
+            Err(malformed) => Err(Failure::permanent("worker-answer", malformed.0)),
+        })
+    }
+
+    /// Runs an activity once, as soon as a worker takes it.
+    ///
+    /// # Errors
+    /// The activity's own.
+    pub async fn activity(&self, work: ActivityWork<'_>) -> Result<Payload, Failure> {
+        let task = i32::try_from(work.task).unwrap_or(i32::MAX);
+        let request = proto::ActivityRequest {
+            name: work.name.to_owned(),
+            input: of_payload(work.input),
+            orchestration_instance: Some(proto::OrchestrationInstance {
+                instance_id: work.instance.to_string(),
+                execution_id: Some(work.execution.to_string()),
+            }),
+            task_id: task,
+            ..Default::default()
+        };
+        let handed = Handed {
+            kind: Kind::Activity,
+            name: work.name.to_owned(),
+            version: None,
+            fallback: activity_key(&work.instance.to_string(), task),
+            request: Request::ActivityRequest(request),
+        };
+        match self.run(work.app, handed).await {
+            Answer::Activity(answer) => match answer.failure_details {
+                None => Ok(to_payload(answer.result)),
+                details => Err(to_failure(details)),
+            },
+            Answer::Orchestration(_) | Answer::Entity(_) => Err(wrong_answer()),
+        }
+    }
+
+    /// Runs operations of an entity.
+    ///
+    /// # Errors
+    /// [`Unserved`] where nobody takes them now.
+    pub async fn operate(&self, key: &InstanceKey, batch: &Batch) -> Result<BatchDone, Unserved> {
+        let name = batch.entity.name();
+        if !self.serve(&key.app, Kind::Entity, name, None) {
+            return Err(Unserved);
+        }
+        let work = Handed {
+            kind: Kind::Entity,
+            name: name.to_owned(),
+            version: None,
+            fallback: key.id.to_string(),
+            request: Request::EntityRequestV2(of_batch(key, batch)),
+        };
+        match self.run(&key.app, work).await {
+            Answer::Entity(answer) => Ok(to_done(batch, answer)),
+            Answer::Orchestration(_) | Answer::Activity(_) => Err(Unserved),
+        }
+    }
+
+    async fn run(&self, app: &AppId, work: Handed) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        let job = self.queues().push(app, work, answer);
+        // Taken out when this future is dropped, or was answered.
+        let _guard = Guard {
+            workers: self,
+            app,
+            job,
+        };
+        answered
+            .await
+            .expect("a piece of work is kept until it is answered or taken out")
+    }
+
+    /// A new stream of work for a worker.
+    pub(crate) fn connect(&self, app: AppId, asked: &proto::GetWorkItemsRequest) -> WorkStream {
+        let (sender, items) = stream::channel(asked);
+        let id = self.queues().connect(&app, sender);
+        WorkStream::new(self.clone(), app, id, items)
+    }
+
+    fn disconnect(&self, app: &AppId, stream: u64) {
+        self.queues().disconnect(app, stream);
+    }
+
+    /// Takes an answer; one that nobody waits for is ignored. `fallback` finds the work of SDKs that
+    /// send no token.
+    pub(crate) fn answer(&self, app: &AppId, token: &str, fallback: &str, answer: Answer) {
+        self.queues().answer(app, token, fallback, answer);
+    }
+
+    /// Hands work out again, a little later.
+    pub(crate) fn abandon(&self, app: &AppId, token: &str) {
+        let Some(job) = self.queues().abandon(app, token) else {
+            return;
+        };
+        let (workers, app) = (self.clone(), app.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(ABANDONED_FOR).await;
+            workers.queues().resume(&app, job);
+        });
+    }
+}
+
+impl std::fmt::Debug for Workers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Workers").finish_non_exhaustive()
+    }
+}
+
+/// By which an activity is found that has no token.
+pub(crate) fn activity_key(instance: &str, task: i32) -> String {
+    format!("{instance}/{task}")
+}
+
+fn wrong_answer() -> Failure {
+    Failure::permanent("worker-answer", "the worker answered something else")
+}
+
+struct Guard<'a> {
+    workers: &'a Workers,
+    app: &'a AppId,
+    job: JobId,
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.workers.queues().remove(self.app, self.job);
+    }
+}

@@ -1,0 +1,106 @@
+//! The node as the gRPC service sees it, and the service on its listener.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::body::Body;
+use http::{HeaderMap, Request, Response, Uri};
+use tonic::Status;
+use tower::ServiceExt as _;
+use weft_api::auth::{self, authenticate};
+use weft_api::{Kind, Problem};
+use weft_app::FunctionKind;
+use weft_durabletask::{Node, Permission, Workers};
+use weft_id::{App, AppId};
+use weft_orchestration::Timestamp;
+use weft_store::{Error, Store};
+use weft_worker::Clock;
+
+use crate::deployments::Deployments;
+use crate::linger::RequestBody;
+
+pub(crate) struct TaskHub {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) deployments: Arc<Deployments>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// No key is asked for: nothing is kept, and only this machine reaches the node.
+    pub(crate) open: bool,
+}
+
+/// Whether a node may be used without a key.
+pub(crate) fn is_open(memory: bool, address: IpAddr) -> bool {
+    memory && address.is_loopback()
+}
+
+#[async_trait]
+impl Node for TaskHub {
+    async fn app(&self, metadata: &HeaderMap, permission: Permission) -> Result<AppId, Status> {
+        let app = match metadata.get("taskhub").map(|value| value.to_str()) {
+            None | Some(Ok("")) => App::default(),
+            Some(Ok(name)) => {
+                let name = name.to_lowercase();
+                name.parse()
+                    .map_err(|error: weft_id::Error| Status::invalid_argument(error.to_string()))?
+            }
+            Some(Err(_)) => return Err(Status::invalid_argument("taskhub is no text")),
+        };
+        let now = self.clock.now();
+        let caller = authenticate(&*self.store, metadata, &Uri::default(), now).await;
+        let Some(caller) = caller.map_err(|problem| refused(&problem))? else {
+            return match self.open {
+                true => Ok(AppId::new(weft_id::Tenant::default(), app)),
+                false => Err(Status::unauthenticated(
+                    "send a key as the metadata `authorization: Bearer KEY`",
+                )),
+            };
+        };
+        let needed = match permission {
+            Permission::Read => auth::Permission::ReadInstances,
+            Permission::Invoke => auth::Permission::Invoke,
+            Permission::Serve => auth::Permission::Deploy,
+        };
+        caller
+            .require(needed)
+            .map_err(|problem| refused(&problem))?;
+        Ok(AppId::new(caller.tenant.unwrap_or_default(), app))
+    }
+
+    async fn has_orchestrator(&self, app: &AppId, name: &str) -> Result<bool, Error> {
+        let kind = FunctionKind::Orchestrator;
+        let found = self.deployments.find(app, None, name, kind).await?;
+        Ok(found.is_some())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+fn refused(problem: &Problem) -> Status {
+    match problem.kind() {
+        Kind::Unauthenticated => Status::unauthenticated("the key is unknown or has expired"),
+        Kind::Forbidden => Status::permission_denied("a key of this role may not do this"),
+        _ => Status::unavailable("the store does not answer now"),
+    }
+}
+
+/// The service as its listener calls it.
+pub(crate) fn service(
+    hub: TaskHub,
+    workers: Workers,
+) -> impl Fn(Request<RequestBody>) -> Answer + Clone + Send + 'static {
+    let store = Arc::clone(&hub.store);
+    let service = weft_durabletask::router(store, workers, Arc::new(hub));
+    move |request| {
+        let service = service.clone();
+        Box::pin(async move {
+            let answered = service.oneshot(request).await;
+            answered.map(|response| response.map(Body::new))
+        })
+    }
+}
+
+type Answer =
+    std::pin::Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send + 'static>>;
