@@ -25,6 +25,7 @@ mod params;
 mod problem;
 mod routes;
 mod start;
+mod stopping;
 mod time;
 mod wait;
 
@@ -40,6 +41,7 @@ pub use openapi::document as openapi_document;
 pub use problem::{Kind, Problem};
 pub use routes::router as admin_router;
 pub use start::check_labels;
+pub use stopping::Stopping;
 
 /// What every handler works with.
 #[derive(Clone)]
@@ -48,4 +50,5 @@ pub struct Api {
     pub host: Arc<dyn Host>,
     pub logs: Arc<LogBook>,
     pub config: Arc<Config>,
+    pub stopping: Stopping,
 }

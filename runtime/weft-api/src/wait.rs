@@ -17,8 +17,8 @@ pub(crate) async fn present(api: &Api, key: &InstanceKey) -> Result<Instance, Pr
     instance.ok_or_else(|| absent(key))
 }
 
-/// The instance as it is when it has ended or when `timeout` (capped by the configuration) has
-/// passed.
+/// The instance as it is when it has ended, when `timeout` (capped by the configuration) has passed,
+/// or when the node shuts down.
 ///
 /// # Errors
 /// 404 for an absent instance, and the store's.
@@ -28,8 +28,12 @@ pub(crate) async fn until_ended(
     timeout: Duration,
 ) -> Result<Instance, Problem> {
     let deadline = Instant::now() + timeout.min(api.config.wait_max);
-    let instance = weft_store::until_ended(&*api.store, key, deadline).await?;
-    instance.ok_or_else(|| absent(key))
+    tokio::select! {
+        instance = weft_store::until_ended(&*api.store, key, deadline) => {
+            instance?.ok_or_else(|| absent(key))
+        }
+        () = api.stopping.clone().asked() => present(api, key).await,
+    }
 }
 
 pub(crate) fn absent(key: &InstanceKey) -> Problem {

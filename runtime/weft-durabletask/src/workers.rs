@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot, watch};
 use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
 use weft_orchestration::{Batch, BatchDone, Decision, Event, Failure, Payload, Start};
 use weft_store::{Error, Store};
@@ -82,6 +82,8 @@ pub struct Workers {
     store: Arc<dyn Store>,
     /// Apps that are known to have workers, connected or not.
     marked: Arc<Mutex<HashSet<AppId>>>,
+    connected: Arc<Notify>,
+    closed: Arc<watch::Sender<bool>>,
 }
 
 impl Workers {
@@ -91,7 +93,27 @@ impl Workers {
             queues: Arc::default(),
             store,
             marked: Arc::default(),
+            connected: Arc::new(Notify::new()),
+            closed: Arc::new(watch::Sender::new(false)),
         }
+    }
+
+    /// Completes when a worker has connected since the last call.
+    pub async fn connected(&self) {
+        self.connected.notified().await;
+    }
+
+    /// Ends all streams and long waits, for a node that shuts down.
+    pub fn close(&self) {
+        self.closed.send_replace(true);
+        self.queues().close();
+    }
+
+    /// Completes when [`Self::close`] was called.
+    pub(crate) async fn closed(&self) {
+        let mut closed = self.closed.subscribe();
+        // The sender is not dropped while this is borrowed.
+        let _ = closed.wait_for(|closed| *closed).await;
     }
 
     fn queues(&self) -> MutexGuard<'_, Queues> {
@@ -258,6 +280,7 @@ impl Workers {
     pub(crate) fn connect(&self, app: AppId, asked: &proto::GetWorkItemsRequest) -> WorkStream {
         let (sender, items) = stream::channel(asked);
         let id = self.queues().connect(&app, sender);
+        self.connected.notify_one();
         WorkStream::new(self.clone(), app, id, items)
     }
 

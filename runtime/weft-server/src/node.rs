@@ -85,6 +85,7 @@ pub struct Node {
     stop: watch::Sender<bool>,
     planes: Vec<JoinHandle<()>>,
     store_failed: Option<watch::Receiver<Option<String>>>,
+    workers: Workers,
     config: Config,
 }
 
@@ -155,6 +156,7 @@ impl Node {
         if let Some(sqlite) = &sqlite {
             metrics::read_sqlite(&metrics, sqlite);
         }
+        let (stop, stopping) = watch::channel(false);
         let api = Api {
             store: Arc::clone(&store),
             host: Arc::new(ApiHost {
@@ -168,6 +170,7 @@ impl Node {
                 public_url: config.public_url.clone(),
                 ..weft_api::Config::default()
             }),
+            stopping: weft_api::Stopping::new(stopping.clone()),
         };
         let hub = TaskHub {
             store: Arc::clone(&store),
@@ -188,12 +191,17 @@ impl Node {
         let gateway = Gateway::new(sandbox, data_host, body_bytes_max);
         let data_plane = DataPlane::new(gateway, weft_api::durable_router(api.clone()));
         let control = control_plane(api, metrics, admin);
-        let (stop, stopping) = watch::channel(false);
         let mut planes = vec![
             serve_data(&config, http_listener, data_plane, stopping.clone()),
             serve_control(&config, admin_listener, control, stopping.clone()),
             tokio::spawn(retention::keep(store, clock, stopping.clone())),
         ];
+        let served = workers.clone();
+        planes.push(tokio::spawn(task_hub::wake(
+            workers.clone(),
+            worker.nudge(),
+            stopping.clone(),
+        )));
         if let Some(listener) = grpc_listener {
             let service = service_fn(task_hub::service(hub, workers));
             let limits = limits(&config, config.connections_max);
@@ -213,6 +221,7 @@ impl Node {
             stop,
             planes,
             store_failed: sqlite.map(|sqlite| sqlite.failed()),
+            workers: served,
             config,
         })
     }
@@ -242,6 +251,7 @@ impl Node {
         );
         // Fails only where both listeners have ended already.
         let _ = self.stop.send(true);
+        self.workers.close();
         let planes = async {
             for plane in self.planes {
                 let _ = plane.await;

@@ -3,10 +3,12 @@
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::body::Body;
 use http::{HeaderMap, Request, Response, Uri};
+use tokio::sync::{Notify, watch};
 use tonic::Status;
 use tower::ServiceExt as _;
 use weft_api::auth::{self, authenticate};
@@ -20,6 +22,8 @@ use weft_worker::Clock;
 
 use crate::deployments::Deployments;
 use crate::linger::RequestBody;
+
+const WAKE_EVERY: Duration = Duration::from_millis(20);
 
 pub(crate) struct TaskHub {
     pub(crate) store: Arc<dyn Store>,
@@ -83,6 +87,22 @@ fn refused(problem: &Problem) -> Status {
         Kind::Unauthenticated => Status::unauthenticated("the key is unknown or has expired"),
         Kind::Forbidden => Status::permission_denied("a key of this role may not do this"),
         _ => Status::unavailable("the store does not answer now"),
+    }
+}
+
+/// Tells the node of workers that have connected, so that what waited for one is tried at once.
+pub(crate) async fn wake(
+    workers: Workers,
+    nudge: Arc<Notify>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    loop {
+        tokio::select! {
+            () = workers.connected() => nudge.notify_one(),
+            _ = stopping.changed() => return,
+        }
+        // However many connect, this is the most that it costs.
+        tokio::time::sleep(WAKE_EVERY).await;
     }
 }
 

@@ -116,7 +116,9 @@ pub(super) async fn show_logs(
             Some(Event::default().event("dropped").data(data))
         }
     });
+    // A reader that follows does not keep the node from shutting down.
     let events = kept.chain(next).map(Ok::<_, Infallible>);
+    let events = futures::StreamExt::take_until(events, api.stopping.clone().asked());
     let alive = KeepAlive::new().interval(Duration::from_secs(15));
     Ok(Sse::new(events).keep_alive(alive).into_response())
 }

@@ -14,7 +14,7 @@ use tower::ServiceExt as _;
 use weft_api::auth::{NewKey, create};
 use weft_api::{
     Api, Call, Config, Host, InvokeError, Invoked, LogBook, PrepareError, Prepared, Rehearsed,
-    admin_router, durable_router,
+    Stopping, admin_router, durable_router,
 };
 use weft_app::{Deployment, DescribedFunction, FunctionKind};
 use weft_id::{AppId, Component, InstanceKey, Tenant};
@@ -179,11 +179,14 @@ impl Node {
             ready: AtomicBool::new(true),
             deployed: AtomicU64::new(0),
         });
+        // Nobody asks these nodes to stop.
+        let (_, stopping) = tokio::sync::watch::channel(false);
         let api = Api {
             store: store.clone(),
             host: host.clone(),
             logs: Arc::new(LogBook::default()),
             config: Arc::new(config),
+            stopping: Stopping::new(stopping),
         };
         let (admin, durable) = (admin_router(api.clone()), durable_router(api.clone()));
         let mut node = Self {

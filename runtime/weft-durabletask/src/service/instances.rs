@@ -89,7 +89,10 @@ impl Service {
             if !pending {
                 return present(found, &asked);
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = self.workers.closed() => return Err(closing()),
+            }
         }
     }
 
@@ -101,7 +104,10 @@ impl Service {
         let key = key(app, &asked.instance_id)?;
         // The client ends the call when it does not want to wait any longer.
         loop {
-            let found = until_ended(&*self.store, &key, Instant::now() + WAIT).await;
+            let found = tokio::select! {
+                found = until_ended(&*self.store, &key, Instant::now() + WAIT) => found,
+                () = self.workers.closed() => return Err(closing()),
+            };
             let found = found.map_err(refused)?;
             let open = |found: &Instance| !found.status.is_terminal();
             if !found.as_ref().is_some_and(open) {
@@ -305,6 +311,10 @@ fn present(
         Some(found) => Ok(answer(Some(&found), asked)),
         None => Err(refused(Error::NotFound)),
     }
+}
+
+fn closing() -> Status {
+    Status::unavailable("the node shuts down")
 }
 
 fn random_execution() -> ExecutionId {

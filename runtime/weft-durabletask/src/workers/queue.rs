@@ -45,6 +45,7 @@ pub(super) struct Queues {
     apps: HashMap<AppId, Queue>,
     last_job: JobId,
     last_stream: u64,
+    closed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -100,8 +101,19 @@ impl Queues {
         id
     }
 
+    /// Ends every stream; those that come later end at once.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+        for queue in self.apps.values_mut() {
+            queue.streams.clear();
+        }
+    }
+
     pub(super) fn connect(&mut self, app: &AppId, sender: Sender) -> u64 {
         self.last_stream += 1;
+        if self.closed {
+            return self.last_stream;
+        }
         let queue = self.apps.entry(app.clone()).or_default();
         queue.streams.insert(self.last_stream, sender);
         queue.hand_out();

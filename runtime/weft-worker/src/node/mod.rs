@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use lru::LruCache;
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{Notify, broadcast, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 use weft_id::{ExecutionId, InstanceKey};
@@ -36,6 +36,7 @@ pub struct Worker {
     drain: Option<oneshot::Sender<()>>,
     stopped: watch::Receiver<Option<Stopped>>,
     stats: Arc<Stats>,
+    nudge: Arc<Notify>,
 }
 
 /// Why a worker stopped by itself.
@@ -69,8 +70,10 @@ impl Worker {
             stats: Arc::clone(&stats),
         });
         let loop_ = Loop::new(node, shared);
+        let nudge = Arc::new(Notify::new());
+        let nudged = Arc::clone(&nudge);
         let task = tokio::spawn(async move {
-            let why = loop_.run(wakeups, drain_asked).await;
+            let why = loop_.run(wakeups, drain_asked, nudged).await;
             // Nobody listens when the worker was dropped.
             let _ = stopped_tx.send(Some(why));
         });
@@ -79,7 +82,15 @@ impl Worker {
             drain: Some(drain),
             stopped,
             stats,
+            nudge,
         }
+    }
+
+    /// What ends the pauses of instances whose code could not be run, for whoever knows that it can
+    /// be run now.
+    #[must_use]
+    pub fn nudge(&self) -> Arc<Notify> {
+        Arc::clone(&self.nudge)
     }
 
     /// Stops taking work, waits at most `deadline` for what runs, and gives the shards back.
@@ -200,6 +211,7 @@ impl Loop {
         mut self,
         mut wakeups: broadcast::Receiver<Wakeup>,
         mut drain: oneshot::Receiver<()>,
+        nudge: Arc<Notify>,
     ) -> Stopped {
         loop {
             if let Some(reason) = self.broken.take() {
@@ -235,6 +247,7 @@ impl Loop {
                         self.woken(wakeup);
                     }
                 }
+                () = nudge.notified() => self.cut_pauses(),
                 () = tokio::time::sleep_until(until) => {}
             }
         }

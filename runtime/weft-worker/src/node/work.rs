@@ -96,6 +96,15 @@ impl Loop {
         }
     }
 
+    /// Ends every pause: what was in the way may be gone.
+    pub(super) fn cut_pauses(&mut self) {
+        let paused = std::mem::take(&mut self.paused).into_values().flatten();
+        let paused: Vec<_> = paused.collect();
+        if !paused.is_empty() {
+            self.paused.insert(Instant::now(), paused);
+        }
+    }
+
     pub(super) fn start_work(&mut self) {
         if self.draining {
             return;
@@ -178,19 +187,23 @@ impl Loop {
             Finished::Gone => self.take_stock(key),
             Finished::Retry { arrivals, cause } => {
                 slot.dirty = true;
-                let why = match cause {
+                let failures = slot.failures;
+                match cause {
                     RetryCause::Store(why) => {
                         slot.unsure = true;
-                        why
+                        tracing::warn!(instance = %key, failures, why, "turn failed, tried again");
                     }
-                    RetryCause::Code(TurnError::Busy(why)) => why,
+                    // Whoever waits for room, or for a worker, does so again and again.
+                    RetryCause::Code(TurnError::Busy(why)) => {
+                        tracing::debug!(instance = %key, failures, why, "turn not run, tried again");
+                    }
                     RetryCause::Code(TurnError::Host(why)) => {
                         slot.failures += 1;
-                        why
+                        tracing::warn!(instance = %key, failures, why, "turn failed, tried again");
                     }
-                };
+                }
                 self.take_back(key, arrivals);
-                return self.pause(key, &why);
+                return self.pause(key);
             }
             Finished::LeaseLost => return self.lease_lost(key),
             Finished::Broken(reason) => return self.broken(reason),
@@ -246,7 +259,8 @@ impl Loop {
         if let Some(slot) = self.slots.get_mut(key) {
             slot.dirty = true;
             slot.failures += 1;
-            self.pause(key, "the turn panicked");
+            tracing::warn!(instance = %key, "the turn panicked, tried again");
+            self.pause(key);
         }
     }
 
@@ -339,7 +353,7 @@ impl Loop {
     }
 
     /// Tries an instance again after a pause that grows with each failure.
-    fn pause(&mut self, key: &InstanceKey, why: &str) {
+    fn pause(&mut self, key: &InstanceKey) {
         Stats::count(&self.shared.stats.turn_failures);
         let slot: &mut Slot = self.slots.get_mut(key).expect("the caller holds it");
         slot.live = None;
@@ -348,7 +362,6 @@ impl Loop {
             .saturating_mul(1 << slot.retries.min(16))
             .min(PAUSE_MAX);
         slot.retries += 1;
-        tracing::warn!(instance = %key, failures = slot.failures, why, "turn failed, tried again");
         self.paused
             .entry(Instant::now() + pause)
             .or_default()

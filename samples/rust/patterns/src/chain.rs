@@ -11,6 +11,13 @@ pub async fn chain(ctx: Context, number: i64) -> Result<i64, Failure> {
     ctx.call::<double>(&four).await
 }
 
+/// Calls an activity that is known by its name only: one of this app that runs elsewhere, for instance
+/// in a worker of a Durable Task SDK.
+#[orchestrator]
+pub async fn call_by_name(ctx: Context, name: String) -> Result<serde_json::Value, Failure> {
+    ctx.activity(&name, &1).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,7 @@ mod work;
 weft_sdk::export! {
     orchestrators: [
         chain::chain,
+        chain::call_by_name,
         fan_out::fan_out,
         monitor::monitor,
         approval::approval,

@@ -9,13 +9,18 @@ use weft_testkit::node::Node;
 
 /// A Python with the packages of `clients/requirements.txt`, made once and kept in the target
 /// folder.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let target = own.ancestors().nth(3).unwrap();
     let folder = target.join("durable-clients");
     let python = folder.join("bin/python");
     let wanted = in_repository("tests/e2e/clients/requirements.txt");
     let installed = folder.join("requirements.txt");
+    // Tests that run side by side wait for the one that makes it.
+    static MADE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _making = MADE
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     if same(&wanted, &installed) {
         return python;
     }

@@ -13,6 +13,7 @@ mod control;
 mod dev;
 mod durable_api;
 mod durable_clients;
+mod durable_task;
 mod hostile;
 mod http;
 mod node;

@@ -1,0 +1,135 @@
+//! The Durable Task SDK for Python against the real node: as a client, and as a worker whose code runs
+//! in a process of its own.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use weft_e2e::{Session, in_repository};
+use weft_testkit::guests::component;
+use weft_testkit::node::Node;
+
+use crate::durable_clients::python;
+
+fn script(mode: &str, node: &Node, arguments: &[&str]) -> Command {
+    let mut command = Command::new(python());
+    let grpc = node.ready()["grpc"].as_str().unwrap();
+    command
+        .arg(in_repository("tests/e2e/clients/durable_task.py"))
+        .args([mode, grpc, &node.key()])
+        .args(arguments);
+    command
+}
+
+fn run(mode: &str, node: &Node, arguments: &[&str]) {
+    let output = script(mode, node, arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
+/// A worker in a process, which ends with this value.
+struct Served(Child);
+
+impl Served {
+    fn start(node: &Node) -> Self {
+        let mut command = script("serve", node, &[]);
+        let child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Self(child.unwrap())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A node on disk whose service keeps its port over restarts.
+fn node() -> Node {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    Node::start(&["--grpc", &address])
+}
+
+#[test]
+fn every_feature_of_the_python_sdk_works() {
+    run("features", &node(), &[]);
+}
+
+#[test]
+fn a_node_in_memory_asks_for_no_key() {
+    let node = Node::in_memory();
+    let mut command = Command::new(python());
+    let output = command
+        .arg(in_repository("tests/e2e/clients/durable_task.py"))
+        .args(["features", node.ready()["grpc"].as_str().unwrap(), ""])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
+#[test]
+fn a_key_is_asked_for_where_data_is_kept() {
+    let node = node();
+    let mut command = Command::new(python());
+    let output = command
+        .arg(in_repository("tests/e2e/clients/durable_task.py"))
+        .args(["start", node.ready()["grpc"].as_str().unwrap(), "", "a"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && said.contains("UNAUTHENTICATED"),
+        "{said}"
+    );
+}
+
+#[test]
+fn nothing_is_lost_when_workers_and_the_node_are_killed() {
+    let mut node = node();
+    let ids = ["a", "b", "c", "d"];
+    // Nobody serves them yet.
+    run("start", &node, &ids);
+    let served = Served::start(&node);
+    std::thread::sleep(Duration::from_millis(1500));
+    drop(served);
+    let _served = [Served::start(&node), Served::start(&node)];
+    std::thread::sleep(Duration::from_millis(1200));
+    node.kill();
+    node.restart();
+    run("wait", &node, &ids);
+}
+
+#[test]
+fn a_node_with_connected_workers_and_waiting_clients_ends_at_once() {
+    let mut node = node();
+    run("start", &node, &["a"]);
+    let _served = Served::start(&node);
+    let mut waiting = script("wait", &node, &["a"]);
+    let mut waiting = waiting.stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    node.signal_to_end();
+    let ended = node.ended_within(Duration::from_secs(10));
+    assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
+    let _ = waiting.kill();
+    let _ = waiting.wait();
+}
+
+#[tokio::test]
+async fn components_and_workers_call_each_other() {
+    let session = Session::new(Node::in_memory());
+    let wasm = component("samples/rust/patterns", "patterns");
+    session.upload("patterns", "patterns", wasm).await;
+    let ran = tokio::task::spawn_blocking(move || {
+        run("worlds", &session.node, &["patterns"]);
+    });
+    ran.await.unwrap();
+}
