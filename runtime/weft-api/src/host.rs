@@ -47,6 +47,12 @@ pub trait Host: Send + Sync + 'static {
     async fn rehearse(&self, instance: &Instance, revision: RevisionId)
     -> Result<Rehearsed, Error>;
 
+    /// What an open instance waits for that nobody serves now, for a person: `activity charge`.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn unserved(&self, instance: &Instance) -> Result<Vec<String>, Error>;
+
     fn now(&self) -> Timestamp;
 
     /// Whether the node takes requests.

@@ -159,6 +159,12 @@ impl Workers {
         self.queues().is_served(app, kind, name, version)
     }
 
+    /// The names of activities of an instance that wait for a worker to connect.
+    #[must_use]
+    pub fn unserved(&self, key: &InstanceKey) -> Vec<String> {
+        self.queues().unserved(&key.app, key.id.as_str())
+    }
+
     /// Has a turn run.
     ///
     /// # Errors

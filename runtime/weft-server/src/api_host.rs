@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use weft_api::{Call, Host, InvokeError, Invoked, PrepareError, Prepared, Rehearsed};
 use weft_app::FunctionKind;
+use weft_durabletask::Workers;
 use weft_id::{AppId, Component, Tenant};
 use weft_orchestration::{Limits, Rehearsal, Replay, Timestamp};
 use weft_sandbox::{ActivityCall, CallError, Invocation, Sandbox, UploadError};
@@ -18,6 +19,7 @@ pub(crate) struct ApiHost {
     pub(crate) sandbox: Sandbox,
     pub(crate) deployments: Arc<Deployments>,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) workers: Workers,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -106,6 +108,26 @@ impl Host for ApiHost {
             },
             Err(error) => Rehearsed::NotRun(error.to_string()),
         })
+    }
+
+    async fn unserved(&self, instance: &Instance) -> Result<Vec<String>, Error> {
+        let key = &instance.key;
+        if !self.workers.has(&key.app).await? {
+            return Ok(Vec::new());
+        }
+        let activities = self.workers.unserved(key).into_iter();
+        let mut unserved: Vec<_> = activities.map(|name| format!("activity {name}")).collect();
+        let (name, kind) = (instance.name.as_str(), FunctionKind::Orchestrator);
+        let found = self
+            .deployments
+            .find(&key.app, instance.revision, name, kind)
+            .await?;
+        let version = instance.version.as_deref();
+        let kind = weft_durabletask::Kind::Orchestration;
+        if found.is_none() && !self.workers.serve(&key.app, kind, name, version) {
+            unserved.insert(0, format!("orchestrator {name}"));
+        }
+        Ok(unserved)
     }
 
     fn now(&self) -> Timestamp {

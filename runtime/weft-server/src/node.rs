@@ -163,6 +163,7 @@ impl Node {
                 sandbox: sandbox.clone(),
                 deployments: Arc::clone(&deployments),
                 store: Arc::clone(&store),
+                workers: workers.clone(),
                 clock: Arc::clone(&clock),
             }),
             logs: Arc::clone(&logs),

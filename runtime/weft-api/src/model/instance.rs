@@ -53,6 +53,10 @@ pub(crate) struct InstanceView {
     /// The revision of the app that it runs on; absent before its first turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<u32>,
+    /// What it waits for that no connected worker serves: `activity charge`. Only where one instance is
+    /// shown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) waiting_for: Vec<String>,
     created_at: String,
     updated_at: String,
     /// Of the current execution.
@@ -85,6 +89,7 @@ impl InstanceView {
             version: instance.version,
             scheduled_at: instance.scheduled_at.map(rfc3339),
             revision: instance.revision.map(|revision| revision.0),
+            waiting_for: Vec::new(),
             created_at: rfc3339(instance.created_at),
             updated_at: rfc3339(instance.updated_at),
             turns: instance.turns,

@@ -334,7 +334,13 @@ pub(super) async fn show_instance(
     let wait = Duration::try_from_secs_f64(query.wait.unwrap_or(0.0))
         .map_err(|_| Problem::invalid("wait must be a number of seconds"))?;
     let instance = until_ended(&api, &key, wait).await?;
-    Ok(Json(InstanceView::new(instance)))
+    let waiting_for = match instance.status.is_terminal() {
+        true => Vec::new(),
+        false => api.host.unserved(&instance).await?,
+    };
+    let mut view = InstanceView::new(instance);
+    view.waiting_for = waiting_for;
+    Ok(Json(view))
 }
 
 pub(super) fn instance_key(

@@ -112,6 +112,14 @@ impl Host for TestHost {
         })
     }
 
+    async fn unserved(&self, instance: &Instance) -> Result<Vec<String>, Error> {
+        let waits = instance.name == "elsewhere";
+        Ok(waits
+            .then(|| "orchestrator elsewhere".to_owned())
+            .into_iter()
+            .collect())
+    }
+
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.clock.fetch_add(1, Ordering::Relaxed))
     }

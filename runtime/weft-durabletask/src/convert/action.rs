@@ -158,6 +158,9 @@ fn entity_message(id: u32, message: proto::SendEntityMessageAction) -> Result<De
     })
 }
 
+#[cfg(test)]
+mod tests;
+
 /// SDKs write names as they please; ours are lower-case.
 pub(crate) fn to_entity(text: Option<String>) -> Result<EntityId, Malformed> {
     let text = text.unwrap_or_default();

@@ -182,6 +182,10 @@ impl Service {
             key,
             turn: 0,
             past: Vec::new(),
+            reader: match asked.for_work_item_processing {
+                true => Reader::Past,
+                false => Reader::Client,
+            },
         };
         Ok(Box::pin(stream::try_unfold(reading, Reading::next)))
     }
@@ -194,6 +198,7 @@ struct Reading {
     turn: u64,
     /// What was read before: events are told with what went before them.
     past: Vec<weft_orchestration::Event>,
+    reader: Reader,
 }
 
 impl Reading {
@@ -204,8 +209,8 @@ impl Reading {
             return Ok(None);
         }
         let mut recorder = Recorder::new(&self.key.id);
-        recorder.record(&self.past, Reader::Client);
-        let events = recorder.record(&read.events, Reader::Client);
+        recorder.record(&self.past, self.reader);
+        let events = recorder.record(&read.events, self.reader);
         self.past.extend(read.events);
         self.turn += read.turns;
         Ok(Some((proto::HistoryChunk { events }, self)))

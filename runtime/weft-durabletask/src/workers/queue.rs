@@ -85,6 +85,32 @@ impl Queues {
         streams.any(|stream| stream.takes(kind, name, version))
     }
 
+    /// What of an instance waits though no connected worker takes it: activities, by their names.
+    pub(super) fn unserved(&self, app: &AppId, instance: &str) -> Vec<String> {
+        let Some(queue) = self.apps.get(app) else {
+            return Vec::new();
+        };
+        let of_instance = |job: &&Job| {
+            let work = &job.work;
+            job.held.is_none()
+                && work.kind == Kind::Activity
+                && work
+                    .fallback
+                    .rsplit_once('/')
+                    .is_some_and(|(id, _)| id == instance)
+                && !self.is_served(app, work.kind, &work.name, None)
+        };
+        let mut names: Vec<_> = queue
+            .jobs
+            .values()
+            .filter(of_instance)
+            .map(|job| job.work.name.clone())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     pub(super) fn push(
         &mut self,
         app: &AppId,

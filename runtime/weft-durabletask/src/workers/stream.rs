@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::Stream;
+use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tonic::Status;
@@ -18,6 +19,8 @@ use crate::proto::{self, work_item::Request};
 const PING_EVERY: Duration = Duration::from_secs(25);
 /// Of one kind, at one time, where a worker names no bound of its own.
 const CONCURRENT_MAX: usize = 1000;
+/// A longer history is left to those who ask for it by themselves.
+const INLINE_BYTES_MAX: usize = 1 << 20;
 
 /// The end at which work goes in.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(super) struct Sender {
     room: HashMap<Kind, Room>,
     /// `None` takes everything.
     filter: Option<Filter>,
+    /// Whether it asks for long histories by itself.
+    reads_history: bool,
 }
 
 #[derive(Debug)]
@@ -62,6 +67,9 @@ pub(super) fn channel(asked: &proto::GetWorkItemsRequest) -> (Sender, Items) {
         items: sender,
         room: room.into(),
         filter: asked.work_item_filters.as_ref().map(Filter::new),
+        reads_history: asked
+            .capabilities
+            .contains(&(proto::WorkerCapability::HistoryStreaming as i32)),
     };
     (sender, Items(receiver))
 }
@@ -117,7 +125,14 @@ impl Sender {
         self.room[&kind].busy
     }
 
-    pub(super) fn send(&mut self, kind: Kind, request: Request, token: String) {
+    pub(super) fn send(&mut self, kind: Kind, mut request: Request, token: String) {
+        if let Request::OrchestratorRequest(turn) = &mut request
+            && self.reads_history
+            && turn.encoded_len() > INLINE_BYTES_MAX
+        {
+            turn.past_events.clear();
+            turn.requires_history_streaming = true;
+        }
         if let Some(room) = self.room.get_mut(&kind) {
             room.busy += 1;
         }

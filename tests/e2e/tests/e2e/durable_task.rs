@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use weft_e2e::{Session, in_repository};
 use weft_testkit::guests::component;
-use weft_testkit::node::Node;
+use weft_testkit::node::{Node, weft_binary};
 
 use crate::durable_clients::python;
 
@@ -25,6 +25,18 @@ fn run(mode: &str, node: &Node, arguments: &[&str]) {
     let output = script(mode, node, arguments).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
+}
+
+fn show(node: &Node, id: &str) -> serde_json::Value {
+    let output = Command::new(weft_binary())
+        .args(["instances", "show", id, "--json", "--app", "default"])
+        .env("WEFT_ADMIN", node.admin())
+        .env("WEFT_KEY", node.key())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// A worker in a process, which ends with this value.
@@ -98,6 +110,8 @@ fn nothing_is_lost_when_workers_and_the_node_are_killed() {
     let ids = ["a", "b", "c", "d"];
     // Nobody serves them yet.
     run("start", &node, &ids);
+    let shown = show(&node, "a");
+    assert_eq!(shown["waiting_for"][0], "orchestrator long", "{shown}");
     let served = Served::start(&node);
     std::thread::sleep(Duration::from_millis(1500));
     drop(served);
@@ -106,6 +120,7 @@ fn nothing_is_lost_when_workers_and_the_node_are_killed() {
     node.kill();
     node.restart();
     run("wait", &node, &ids);
+    assert!(show(&node, "a").get("waiting_for").is_none());
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub(super) async fn run(args: &Args, target: &Target) -> Result<()> {
         ("tags", "tags"),
         ("version", "version"),
         ("begins", "scheduled_at"),
+        ("waiting for", "waiting_for"),
         ("revision", "revision"),
         ("created", "created_at"),
         ("updated", "updated_at"),
