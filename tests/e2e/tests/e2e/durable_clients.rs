@@ -2,25 +2,31 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use weft_e2e::{Session, in_repository};
 use weft_testkit::guests::component;
 use weft_testkit::node::Node;
 
+/// Tests that run side by side wait for the one that installs something.
+static INSTALLING: Mutex<()> = Mutex::new(());
+
 /// A Python with the packages of `clients/requirements.txt`, made once and kept in the target
 /// folder.
 pub(crate) fn python() -> PathBuf {
+    python_with("requirements.txt")
+}
+
+/// The same with the packages of another list in `clients`.
+pub(crate) fn python_with(requirements: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let target = own.ancestors().nth(3).unwrap();
-    let folder = target.join("durable-clients");
+    let name = requirements.trim_end_matches(".txt");
+    let folder = target.join(format!("durable-clients-{name}"));
     let python = folder.join("bin/python");
-    let wanted = in_repository("tests/e2e/clients/requirements.txt");
+    let wanted = in_repository(&format!("tests/e2e/clients/{requirements}"));
     let installed = folder.join("requirements.txt");
-    // Tests that run side by side wait for the one that makes it.
-    static MADE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _making = MADE
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     if same(&wanted, &installed) {
         return python;
     }
@@ -49,13 +55,19 @@ pub(crate) fn python() -> PathBuf {
 }
 
 /// A folder with the packages of `clients/node/package-lock.json`, made once and kept.
-fn node_folder() -> PathBuf {
+pub(crate) fn node_folder() -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let folder = own.ancestors().nth(3).unwrap().join("durable-clients-node");
     let sources = in_repository("tests/e2e/clients/node");
     let installed = folder.join("installed.json");
+    let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     std::fs::create_dir_all(&folder).unwrap();
-    for file in ["package.json", "package-lock.json", "durable_client.js"] {
+    for file in [
+        "package.json",
+        "package-lock.json",
+        "durable_client.js",
+        "durable_task.js",
+    ] {
         std::fs::copy(sources.join(file), folder.join(file)).unwrap();
     }
     let wanted = folder.join("package-lock.json");

@@ -9,7 +9,7 @@ use weft_e2e::{Session, in_repository};
 use weft_testkit::guests::component;
 use weft_testkit::node::{Node, weft_binary};
 
-use crate::durable_clients::python;
+use crate::durable_clients::{node_folder, python, python_with};
 
 fn script(mode: &str, node: &Node, arguments: &[&str]) -> Command {
     let mut command = Command::new(python());
@@ -22,7 +22,11 @@ fn script(mode: &str, node: &Node, arguments: &[&str]) -> Command {
 }
 
 fn run(mode: &str, node: &Node, arguments: &[&str]) {
-    let output = script(mode, node, arguments).output().unwrap();
+    succeeds(script(mode, node, arguments));
+}
+
+fn succeeds(mut command: Command) {
+    let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
 }
@@ -73,6 +77,39 @@ fn node() -> Node {
 #[test]
 fn every_feature_of_the_python_sdk_works() {
     run("features", &node(), &[]);
+}
+
+#[test]
+fn an_earlier_python_sdk_works() {
+    let node = node();
+    let mut command = Command::new(python_with("requirements-1.9.txt"));
+    let grpc = node.ready()["grpc"].as_str().unwrap();
+    command
+        .arg(in_repository("tests/e2e/clients/durable_task.py"))
+        .args(["features", grpc, &node.key()]);
+    succeeds(command);
+}
+
+#[test]
+fn the_managed_flavour_of_the_python_sdk_works() {
+    let node = Node::in_memory();
+    let mut command = Command::new(python());
+    let grpc = node.ready()["grpc"].as_str().unwrap();
+    command
+        .arg(in_repository("tests/e2e/clients/durable_task_managed.py"))
+        .arg(format!("http://{grpc}"));
+    succeeds(command);
+}
+
+#[test]
+fn the_javascript_sdk_works() {
+    let node = node();
+    let mut command = Command::new("node");
+    let grpc = node.ready()["grpc"].as_str().unwrap();
+    command
+        .arg(node_folder().join("durable_task.js"))
+        .args([grpc, &node.key()]);
+    succeeds(command);
 }
 
 #[test]
