@@ -70,6 +70,8 @@ enum Question {
     Recovery,
     /// A million orchestrations: listing, purging; and code over a history
     Manage,
+    /// Orchestrations whose code runs in a worker over gRPC
+    Workers,
 }
 
 #[tokio::main]
@@ -105,6 +107,7 @@ async fn main() -> anyhow::Result<()> {
             Question::Memory => question::memory::measure(&mut report).await?,
             Question::Recovery => question::recovery::measure(&mut report).await?,
             Question::Manage => question::manage::measure(&mut report).await?,
+            Question::Workers => question::workers::measure(plan, &mut report).await?,
         }
     }
     if let Some(before) = before {

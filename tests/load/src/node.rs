@@ -133,6 +133,16 @@ impl Subject {
         self.send(self.admin(Method::GET, &path)).await
     }
 
+    /// The address of the Durable Task service.
+    pub(crate) fn grpc(&self) -> anyhow::Result<&str> {
+        let address = self.node.ready()["grpc"].as_str();
+        address.context("the node does not serve gRPC")
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// What the replay gate says of a revision.
     pub(crate) async fn check_revision(&self, revision: u32) -> anyhow::Result<Value> {
         let path = format!("/apps/{APP}/revisions/{revision}/check");

@@ -80,6 +80,28 @@ fn every_feature_of_the_python_sdk_works() {
 }
 
 #[test]
+fn the_example_of_the_documentation_runs() {
+    let node = node();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join(".weft")).unwrap();
+    std::fs::write(folder.path().join(".weft/operator.key"), node.key()).unwrap();
+    let text = std::fs::read_to_string(in_repository("docs/durable-task.md")).unwrap();
+    let (_, example) = text.split_once("```python\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let grpc = node.ready()["grpc"].as_str().unwrap();
+    assert!(example.contains("127.0.0.1:4001"));
+    let output = Command::new(python())
+        .args(["-c", &example.replace("127.0.0.1:4001", grpc)])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(printed.trim(), r#"["Hello, Ada!", "Hello, Alan!"]"#);
+}
+
+#[test]
 fn an_earlier_python_sdk_works() {
     let node = node();
     let mut command = Command::new(python_with("requirements-1.9.txt"));

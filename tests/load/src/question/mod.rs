@@ -8,6 +8,7 @@ pub(crate) mod memory;
 pub(crate) mod recovery;
 pub(crate) mod scale;
 pub(crate) mod steps;
+pub(crate) mod workers;
 
 use std::time::Duration;
 
