@@ -193,7 +193,9 @@ pub fn list_entities(
 
 fn pairs(map: &BTreeMap<String, String>) -> Vec<(String, String)> {
     let pairs = map.iter();
-    pairs.map(|(key, value)| (key.clone(), value.clone())).collect()
+    pairs
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 fn ms(time: SystemTime) -> f64 {
