@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup, build, completions, deploy, dev, doctor, entities, functions, inspect, instances, keys,
-    logs, new, revisions, start, tenants, up,
+    backup, build, completions, deploy, dev, doctor, entities, expr, functions, inspect, instances,
+    keys, logs, new, revisions, start, tenants, up,
 };
 use crate::context::Target;
 
@@ -63,6 +63,8 @@ enum Command {
     Inspect(inspect::Args),
     /// Find out what is missing, and what to do about it
     Doctor(doctor::Args),
+    /// Evaluate an expression of the workflow language
+    Expr(expr::Args),
     /// Print completions for a shell
     Completions(completions::Args),
     /// Compile one upload; started by the node itself
@@ -92,6 +94,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Tenants(command) => block_on(tenants::run(command, target)),
         Command::Logs(args) => block_on(logs::run(args, target)),
         Command::Doctor(args) => block_on(doctor::run(args, target)),
+        Command::Expr(args) => expr::run(&args),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -15,6 +15,7 @@ mod config;
 mod data_dir;
 mod data_plane;
 mod deployments;
+mod expr;
 mod inspect;
 mod linger;
 mod listen;
@@ -29,6 +30,7 @@ mod task_hub;
 use std::process::ExitCode;
 
 pub use config::{Config, InvalidSettings, LogFormat, Settings, Storage};
+pub use expr::{ExpressionFault, evaluate};
 pub use inspect::{Inspected, NotAccepted, inspect};
 pub use node::{Node, NodeError, Parts, Ready};
 pub use weft_store_sqlite::{Copied, backup, restore};

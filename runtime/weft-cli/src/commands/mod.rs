@@ -7,6 +7,7 @@ pub(crate) mod deploy;
 pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod entities;
+pub(crate) mod expr;
 pub(crate) mod functions;
 pub(crate) mod inspect;
 pub(crate) mod instances;

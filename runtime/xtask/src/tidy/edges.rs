@@ -6,9 +6,10 @@ use anyhow::Context;
 use serde_json::Value;
 
 /// Which crates of ours a crate may depend on. Development tools may use anything.
-const EDGES: [(&str, &[&str]); 13] = [
+const EDGES: [(&str, &[&str]); 14] = [
     ("weft-id", &[]),
     ("weft-orchestration", &["id"]),
+    ("weft-workflow", &["orchestration", "id"]),
     ("weft-app", &["orchestration", "id"]),
     ("weft-store", &["app", "orchestration", "id"]),
     (
@@ -31,6 +32,7 @@ const EDGES: [(&str, &[&str]); 13] = [
             "store-sqlite",
             "sandbox",
             "worker",
+            "workflow",
             "trigger",
             "api",
             "durabletask",

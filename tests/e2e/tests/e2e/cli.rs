@@ -188,3 +188,30 @@ fn keys_and_tenants_are_managed() {
     let completions = shell.done(&["completions", "bash"]);
     assert!(completions.contains("complete -F _weft"), "{completions}");
 }
+
+#[test]
+fn expressions_are_evaluated_without_a_node() {
+    let dir = tempfile::tempdir().unwrap();
+    let context = dir.path().join("context.json");
+    std::fs::write(&context, r#"{"variables": {"n": 41}}"#).unwrap();
+    let run = |expression: &str| {
+        Command::new(weft_binary())
+            .args(["expr", expression, "--context"])
+            .arg(&context)
+            .output()
+            .unwrap()
+    };
+    let output = run("add(variables('n'), 1)");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "42");
+    let output = run("@{variables('n')} items");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).trim(),
+        "\"41 items\""
+    );
+    let output = run("concat('a', lenth('b'))");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("Did you mean 'length'?"), "{said}");
+    let caret = "  concat('a', lenth('b'))\n              ^";
+    assert!(said.contains(caret), "{said}");
+}

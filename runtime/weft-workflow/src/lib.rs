@@ -1,0 +1,7 @@
+//! The declarative workflow language: values, expressions, definitions and what runs them.
+//!
+//! Pure: no async, no clock, no I/O. Time and randomness come in through
+//! [`expression::Scope`], effects leave as data.
+
+pub mod expression;
+pub mod value;
