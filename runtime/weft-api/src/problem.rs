@@ -27,6 +27,7 @@ pub enum Kind {
     TooLarge,
     UnsupportedMediaType,
     InvalidDocument,
+    InvalidWorkflow,
     NotAComponent,
     WrongWorld,
     ComponentLimit,
@@ -42,7 +43,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::MalformedJson,
         Self::InvalidRequest,
         Self::Unauthenticated,
@@ -57,6 +58,7 @@ impl Kind {
         Self::TooLarge,
         Self::UnsupportedMediaType,
         Self::InvalidDocument,
+        Self::InvalidWorkflow,
         Self::NotAComponent,
         Self::WrongWorld,
         Self::ComponentLimit,
@@ -108,6 +110,11 @@ impl Kind {
                 S::UNPROCESSABLE_ENTITY,
                 "invalid-document",
                 "The document has faults",
+            ),
+            Self::InvalidWorkflow => (
+                S::BAD_REQUEST,
+                "invalid-workflow",
+                "The workflow has faults",
             ),
             Self::NotAComponent => (
                 S::UNPROCESSABLE_ENTITY,

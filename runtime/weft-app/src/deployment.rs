@@ -12,7 +12,7 @@ use serde_json::Value;
 use weft_id::Component;
 
 use crate::fault::{Fault, Faults};
-use crate::{Function, FunctionKind, Retention, RouteTemplate, Settings, Trigger};
+use crate::{Function, FunctionKind, Retention, RouteTemplate, Settings, Trigger, Workflow};
 
 /// Everything that is deployed of one app.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct Deployment {
     components: BTreeMap<Component, ComponentEntry>,
     settings: BTreeMap<weft_id::Function, Settings>,
     functions: BTreeMap<weft_id::Function, Function>,
+    /// Share one space of names with the functions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    workflows: BTreeMap<weft_id::Function, Workflow>,
     #[serde(default, skip_serializing_if = "Retention::is_empty")]
     retention: Retention,
 }
@@ -97,6 +100,7 @@ impl Deployment {
             components,
             settings,
             functions,
+            workflows: BTreeMap::new(),
             retention: Retention::default(),
         })
     }
@@ -137,8 +141,53 @@ impl Deployment {
         let settings = self.settings.iter().filter(kept);
         let settings = settings.map(|(name, own)| (name.clone(), own.clone()));
         let settings = settings.collect();
-        let new = Self::new(components, settings)?;
-        Ok(new.with_retention(self.retention))
+        Self::new(components, settings)?
+            .with_retention(self.retention)
+            .with_workflows(self.workflows.clone())
+    }
+
+    /// This document with these workflows in place of those it has.
+    ///
+    /// # Errors
+    /// Names that functions have.
+    pub fn with_workflows(
+        self,
+        workflows: BTreeMap<weft_id::Function, Workflow>,
+    ) -> Result<Self, Faults> {
+        let taken = workflows.keys().filter_map(|name| {
+            let function = self.functions.get(name)?;
+            let component = &function.component;
+            let message = format!("the component {component} holds a function {name}");
+            let hint = "functions and workflows of an app share their names; rename one of them";
+            Some(Fault::new(format!("/workflows/{name}"), message).hint(hint))
+        });
+        Faults::check(taken.collect())?;
+        Ok(Self { workflows, ..self })
+    }
+
+    /// This document with a workflow added or replaced.
+    ///
+    /// # Errors
+    /// Where a function has the name.
+    pub fn with_workflow(
+        &self,
+        name: weft_id::Function,
+        workflow: Workflow,
+    ) -> Result<Self, Faults> {
+        let mut workflows = self.workflows.clone();
+        workflows.insert(name, workflow);
+        self.clone().with_workflows(workflows)
+    }
+
+    /// This document without a workflow; `None` where it has none of that name.
+    #[must_use]
+    pub fn without_workflow(&self, name: &weft_id::Function) -> Option<Self> {
+        let mut workflows = self.workflows.clone();
+        workflows.remove(name)?;
+        Some(Self {
+            workflows,
+            ..self.clone()
+        })
     }
 
     /// This document with the settings of one function replaced. Pointers of faults are relative
@@ -157,7 +206,10 @@ impl Deployment {
         let mut settings = self.settings.clone();
         settings.insert(name.clone(), new);
         let new = Self::new(self.components.clone(), settings);
-        let new = new.map(|new| new.with_retention(self.retention));
+        let new = new.map(|new| Self {
+            workflows: self.workflows.clone(),
+            ..new.with_retention(self.retention)
+        });
         new.map_err(|faults| {
             let prefix = format!("/functions/{name}");
             let relative = faults.as_slice().iter().map(|fault| Fault {
@@ -192,6 +244,19 @@ impl Deployment {
     #[must_use]
     pub fn functions(&self) -> &BTreeMap<weft_id::Function, Function> {
         &self.functions
+    }
+
+    #[must_use]
+    pub fn workflows(&self) -> &BTreeMap<weft_id::Function, Workflow> {
+        &self.workflows
+    }
+
+    /// The workflow of that name. Takes any text: definitions in the wild name others with upper
+    /// case, blanks and underlines, and mean what was deployed under the nearest valid name.
+    #[must_use]
+    pub fn workflow(&self, name: &str) -> Option<(&weft_id::Function, &Workflow)> {
+        let name = weft_id::Function::nearest(name)?;
+        self.workflows.get_key_value(&name)
     }
 
     /// The settings that were given for a function; defaults where none were.

@@ -18,6 +18,7 @@ pub struct Manifest {
     pub name: App,
     pub components: BTreeMap<Component, ManifestComponent>,
     pub functions: BTreeMap<weft_id::Function, ManifestFunction>,
+    pub workflows: BTreeMap<weft_id::Function, ManifestWorkflow>,
     pub retention: Retention,
 }
 
@@ -30,6 +31,15 @@ pub struct ManifestComponent {
     /// The command that builds it, run by a shell in the manifest's folder.
     #[serde(default)]
     pub build: Option<String>,
+}
+
+/// Where a declarative workflow comes from.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestWorkflow {
+    /// Its definition, relative to the manifest: a file, or a folder with a `workflow.json` as
+    /// Standard projects have it.
+    pub path: String,
 }
 
 /// A function and its settings.
@@ -98,7 +108,7 @@ fn read(value: &Value, faults: &mut Vec<Fault>) -> Option<Manifest> {
     let root = Object::open(
         value,
         "",
-        &["name", "components", "functions", "retention"],
+        &["name", "components", "functions", "workflows", "retention"],
         faults,
     )?;
     let name = root.required("name", faults);
@@ -131,6 +141,12 @@ fn read(value: &Value, faults: &mut Vec<Fault>) -> Option<Manifest> {
             faults.push(Fault::new(pointer, message));
         }
     }
+    let workflows = entries(&root, "workflows", faults, |value, pointer, faults| {
+        let object = Object::open(value, pointer, &["path"], faults)?;
+        Some(ManifestWorkflow {
+            path: object.required("path", faults)?,
+        })
+    });
     let retention = root.get("retention").and_then(|value| {
         let pointer = join(root.pointer(), "retention");
         let object = Object::open(value, &pointer, &Retention::KEYS, faults)?;
@@ -140,6 +156,7 @@ fn read(value: &Value, faults: &mut Vec<Fault>) -> Option<Manifest> {
         name: name?,
         components,
         functions,
+        workflows,
         retention: retention.unwrap_or_default(),
     })
 }
@@ -166,7 +183,13 @@ where
         let at = join(&pointer, name);
         match K::from_str(name) {
             Ok(name) => map.extend(read(value, &at, faults).map(|value| (name, value))),
-            Err(error) => faults.push(Fault::new(at, error.to_string())),
+            Err(error) => {
+                let fault = Fault::new(at, error.to_string());
+                faults.push(match weft_id::Function::nearest(name) {
+                    Some(nearest) => fault.hint(format!("{nearest} would do")),
+                    None => fault,
+                });
+            }
         }
     }
     map
@@ -189,6 +212,9 @@ struct SchemaOfManifest {
     /// Settings of the functions that the components hold, by name.
     #[serde(default)]
     functions: BTreeMap<String, SchemaOfFunction>,
+    /// The app's declarative workflows, by name.
+    #[serde(default)]
+    workflows: BTreeMap<String, ManifestWorkflow>,
     /// How long ended instances are kept.
     retention: Option<SchemaOfRetention>,
 }
@@ -253,10 +279,11 @@ mod tests {
         assert_eq!(
             found,
             [
-                "nmae: unknown key (known keys: name, components, functions, retention)",
+                "nmae: unknown key (known keys: name, components, functions, workflows, \
+                 retention)",
                 "the key `name` is missing",
                 "components.Charge: a component name may not contain 'C'; lower-case letters, \
-                 digits and '-' are allowed",
+                 digits and '-' are allowed (charge would do)",
                 "components.b: the key `path` is missing",
                 "functions.f.limits.memory: unknown key (known keys: memory_mib, timeout_ms, \
                  concurrency)",

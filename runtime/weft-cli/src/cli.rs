@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     backup, build, completions, deploy, dev, doctor, entities, expr, functions, inspect, instances,
-    keys, logs, new, revisions, start, tenants, up,
+    keys, logs, new, revisions, start, tenants, up, workflows,
 };
 use crate::context::Target;
 
@@ -31,13 +31,16 @@ enum Command {
     Build(build::Args),
     /// Build, run and deploy; again whenever a file changes
     Dev(dev::Args),
-    /// Deploy a project or one component
+    /// Deploy a project, one component or a workflow
     Deploy(deploy::Args),
     /// Start an orchestration
     Start(start::Args),
     /// Functions: list, show, invoke, delete
     #[command(subcommand)]
     Functions(functions::Command),
+    /// Declarative workflows: list, show, delete
+    #[command(subcommand)]
+    Workflows(workflows::Command),
     /// Orchestrations: list, show, history, and what can be done to them
     #[command(subcommand)]
     Instances(instances::Command),
@@ -87,6 +90,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Deploy(args) => block_on(deploy::run(args, target)),
         Command::Start(args) => block_on(start::run(args, target)),
         Command::Functions(command) => block_on(functions::run(command, target)),
+        Command::Workflows(command) => block_on(workflows::run(command, target)),
         Command::Instances(command) => block_on(instances::run(command, target)),
         Command::Entities(command) => block_on(entities::run(command, target)),
         Command::Revisions(command) => block_on(revisions::run(command, target)),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use weft_app::{Manifest, ManifestComponent};
+use weft_app::{Manifest, ManifestComponent, ProjectFiles, assemble};
 
 use crate::context::Usage;
 use crate::output;
@@ -111,10 +111,10 @@ impl Project {
         }
     }
 
-    /// The app as a tar archive: the manifest, with its components beside it.
+    /// The app as a tar archive: the manifest, with its components and workflows beside it.
     ///
     /// # Errors
-    /// When a component cannot be read.
+    /// When a component or a workflow cannot be read.
     pub(crate) fn bundle(&self) -> Result<Vec<u8>> {
         let mut archive = tar::Builder::new(Vec::new());
         let mut manifest: toml::Table = toml::from_str(&self.text)?;
@@ -132,12 +132,41 @@ impl Project {
             entry.insert("path".to_owned(), place.into());
             entry.remove("build");
         }
+        for (name, workflow) in &self.manifest.workflows {
+            let document = assemble(&Disk(&self.dir), &workflow.path)
+                .map_err(|faults| anyhow!("the workflow {name}: {faults}"))?;
+            append(
+                &mut archive,
+                &format!("workflows/{name}.json"),
+                document.as_bytes(),
+            )?;
+        }
         append(
             &mut archive,
             "weft.toml",
             toml::to_string(&manifest)?.as_bytes(),
         )?;
         Ok(archive.into_inner()?)
+    }
+}
+
+/// Files below a folder.
+pub(crate) struct Disk<'a>(pub(crate) &'a Path);
+
+impl ProjectFiles for Disk<'_> {
+    fn read(&self, path: &str) -> Option<String> {
+        std::fs::read_to_string(self.0.join(path)).ok()
+    }
+
+    fn list(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.0.join(folder));
+        let entries = entries.into_iter().flatten().flatten();
+        let files = entries.filter(|entry| entry.path().is_file());
+        let mut names: Vec<_> = files
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        names.sort_unstable();
+        names
     }
 }
 

@@ -28,6 +28,22 @@ fn check(what: &'static str, text: &str) -> Result<(), Error> {
     Ok(())
 }
 
+fn nearest(text: &str) -> Option<String> {
+    let mut name = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii_alphanumeric() {
+            name.push(c.to_ascii_lowercase());
+        } else if !name.is_empty() && !name.ends_with('-') {
+            name.push('-');
+        }
+        if name.len() == NAME_LEN_MAX {
+            break;
+        }
+    }
+    let name = name.trim_end_matches('-');
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal) => {
         $(#[$doc])*
@@ -38,6 +54,14 @@ macro_rules! name {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+
+            /// The valid name that comes nearest to a text: `My_Flow 2` gives `my-flow-2`. `None`
+            /// where the text has no letter or digit.
+            #[must_use]
+            pub fn nearest(text: &str) -> Option<Self> {
+                let valid = text.parse().ok();
+                valid.or_else(|| nearest(text).map(|name| Self(name.into())))
             }
         }
 
@@ -116,6 +140,25 @@ impl AppId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_nearest_name_is_valid_and_a_valid_one_is_its_own() {
+        let nearest = |text: &str| Function::nearest(text).map(|name| name.to_string());
+        for (text, name) in [
+            ("My_Flow 2", "my-flow-2"),
+            ("order--1-", "order--1-"),
+            ("__Über--Weg (alt)", "ber-weg-alt"),
+        ] {
+            assert_eq!(nearest(text).as_deref(), Some(name));
+        }
+        assert_eq!(nearest("_ -"), None);
+        assert!(
+            nearest(&"x ".repeat(99))
+                .unwrap()
+                .parse::<Function>()
+                .is_ok()
+        );
+    }
 
     #[test]
     fn accepts_dns_labels_and_names_the_first_fault() {

@@ -9,6 +9,7 @@ use weft_app::{Auth, ComponentEntry, Deployment, DescribedFunction, Function, Tr
 use weft_id::AppId;
 use weft_store::Revision;
 
+use super::WorkflowView;
 use crate::time::rfc3339;
 
 #[derive(Serialize, ToSchema)]
@@ -24,6 +25,7 @@ pub(crate) struct AppSummary {
     /// When the active revision was made.
     pub(crate) deployed_at: String,
     pub(crate) functions: usize,
+    pub(crate) workflows: usize,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -34,6 +36,7 @@ pub(crate) struct AppView {
     pub(crate) deployed_at: String,
     pub(crate) components: Vec<ComponentView>,
     pub(crate) functions: Vec<FunctionView>,
+    pub(crate) workflows: Vec<WorkflowView>,
 }
 
 impl AppView {
@@ -48,6 +51,7 @@ impl AppView {
                 .map(|(name, entry)| ComponentView::new(name.as_str(), entry))
                 .collect(),
             functions: functions(deployment),
+            workflows: WorkflowView::all(deployment),
         }
     }
 }
@@ -211,6 +215,7 @@ pub(crate) struct RevisionView {
     pub(crate) active: bool,
     pub(crate) created_at: String,
     pub(crate) functions: Vec<String>,
+    pub(crate) workflows: Vec<String>,
 }
 
 /// The answer to whatever made or activated a revision.
@@ -218,6 +223,7 @@ pub(crate) struct RevisionView {
 pub(crate) struct Deployed {
     pub(crate) revision: u32,
     pub(crate) functions: Vec<FunctionView>,
+    pub(crate) workflows: Vec<WorkflowView>,
     /// What the replay gate found, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) check: Option<CheckView>,

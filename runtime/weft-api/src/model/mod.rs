@@ -6,6 +6,7 @@ mod history;
 mod instance;
 mod key;
 mod log;
+mod workflow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,6 +24,7 @@ pub(crate) use instance::{
 };
 pub(crate) use key::{CreatedKey, KeyList, KeyView, NewKeyBody, TenantList, TenantView};
 pub(crate) use log::{LogLine, LogLines};
+pub(crate) use workflow::{DeployedWorkflow, WorkflowList, WorkflowView};
 
 /// A payload as JSON, or as a string where it is not JSON.
 pub(crate) fn json_or_text(text: &str) -> Value {

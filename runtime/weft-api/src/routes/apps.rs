@@ -25,6 +25,7 @@ pub(super) async fn list_apps(
                 revision: revision.id.0,
                 deployed_at: rfc3339(revision.created_at),
                 functions: deployment.functions().len(),
+                workflows: deployment.workflows().len(),
             });
         }
     }

@@ -1,7 +1,7 @@
 //! Deploying a whole app at once: a tar archive of `weft.toml` and its components.
 //!
-//! The component X lies at `components/X.wasm` in the archive, or at the path that the manifest
-//! gives. The app's name is the one in the URL. Either all of it becomes the new revision or
+//! The component X lies at `components/X.wasm` in the archive, the workflow Y at `workflows/Y.json`,
+//! or each at the path that the manifest gives. The app's name is the one in the URL. Either all of it becomes the new revision or
 //! nothing does.
 
 use std::collections::{BTreeMap, HashMap};
@@ -12,12 +12,12 @@ use axum::extract::{Request, State};
 use axum::{Extension, Json};
 use bytes::Bytes;
 use http::StatusCode;
-use weft_app::{Deployment, Fault, Faults, Manifest};
+use weft_app::{Deployment, Fault, Faults, Manifest, ProjectFiles, Workflow};
 
 use super::components::prepare;
 use crate::auth::{AppAccess, Deploy};
 use crate::body::Uploads;
-use crate::model::{Deployed, FunctionView};
+use crate::model::{Deployed, FunctionView, WorkflowView};
 use crate::{Api, Kind, Problem, body, deploy};
 
 const TAR: [&str; 2] = ["application/x-tar", "application/tar"];
@@ -42,6 +42,7 @@ pub(super) async fn deploy_app(
     let tar = body::read(&parts.headers, request_body, max).await?;
     let files = unpack(&tar)?;
     let (manifest, sources) = read_manifest(&files)?;
+    let workflows = read_workflows(&files, &manifest)?;
     let mut components = BTreeMap::new();
     for (name, wasm) in sources {
         if wasm.len() > api.config.component_bytes_max {
@@ -57,12 +58,14 @@ pub(super) async fn deploy_app(
     let refused = |faults| Problem::faults(Kind::InvalidDocument, &faults);
     let deployment = Deployment::new(components, manifest.settings()).map_err(refused)?;
     let deployment = deployment.with_retention(manifest.retention);
+    let deployment = deployment.with_workflows(workflows).map_err(refused)?;
     manifest.check_components(&deployment).map_err(refused)?;
     let revision = deploy::change(&api, &access.app, |_| Ok(deployment.clone())).await?;
     let functions = deployment.functions().values();
     let deployed = Deployed {
         revision: revision.0,
         functions: functions.map(FunctionView::new).collect(),
+        workflows: WorkflowView::all(&deployment),
         check: None,
     };
     Ok((StatusCode::CREATED, Json(deployed)))
@@ -137,4 +140,52 @@ fn read_manifest(files: &HashMap<String, Bytes>) -> Result<(Manifest, Sources), 
     }
     Faults::check(faults).map_err(refused)?;
     Ok((manifest, sources))
+}
+
+/// Faults have the pointers of the manifest, followed by those of the document.
+fn read_workflows(
+    files: &HashMap<String, Bytes>,
+    manifest: &Manifest,
+) -> Result<BTreeMap<weft_id::Function, Workflow>, Problem> {
+    let mut faults = Vec::new();
+    let mut workflows = BTreeMap::new();
+    for (name, entry) in &manifest.workflows {
+        let archive = Archive(files);
+        let document = match archive.read(&format!("workflows/{name}.json")) {
+            Some(packed) => Ok(packed),
+            None => weft_app::assemble(&archive, &entry.path),
+        };
+        match document.and_then(|document| Workflow::parse(&document)) {
+            Ok(workflow) => drop(workflows.insert(name.clone(), workflow)),
+            Err(found) => faults.extend(found.as_slice().iter().map(|fault| Fault {
+                pointer: format!("/workflows/{name}{}", fault.pointer),
+                ..fault.clone()
+            })),
+        }
+    }
+    Faults::check(faults).map_err(|faults| Problem::faults(Kind::InvalidWorkflow, &faults))?;
+    Ok(workflows)
+}
+
+/// An archive as a project.
+struct Archive<'a>(&'a HashMap<String, Bytes>);
+
+impl ProjectFiles for Archive<'_> {
+    fn read(&self, path: &str) -> Option<String> {
+        let bytes = self.0.get(&normalised(Path::new(path))?)?;
+        String::from_utf8(bytes.to_vec()).ok()
+    }
+
+    fn list(&self, folder: &str) -> Vec<String> {
+        let Some(folder) = normalised(Path::new(folder)) else {
+            return Vec::new();
+        };
+        let paths = self.0.keys().filter_map(|path| path.rsplit_once('/'));
+        let mut names: Vec<_> = paths
+            .filter(|(above, _)| *above == folder)
+            .map(|(_, name)| name.to_owned())
+            .collect();
+        names.sort_unstable();
+        names
+    }
 }

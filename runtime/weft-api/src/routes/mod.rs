@@ -13,6 +13,7 @@ mod logs;
 mod messages;
 mod revisions;
 mod tenants;
+mod workflows;
 
 use std::any::Any;
 
@@ -66,6 +67,12 @@ fn apps_routes() -> OpenApiRouter<Api> {
         .routes(routes!(functions::list_functions))
         .routes(routes!(functions::show_function, functions::put_function))
         .routes(routes!(functions::invoke_function))
+        .routes(routes!(workflows::list_workflows))
+        .routes(routes!(
+            workflows::show_workflow,
+            workflows::put_workflow,
+            workflows::delete_workflow
+        ))
         .routes(routes!(revisions::list_revisions))
         .routes(routes!(revisions::activate_revision))
         .routes(routes!(gate::check_revision))

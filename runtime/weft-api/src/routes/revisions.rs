@@ -10,7 +10,7 @@ use weft_store::RevisionId;
 use super::gate::{check, require_revision};
 
 use crate::auth::{AppAccess, Deploy, Read};
-use crate::model::{Deployed, FunctionView, RevisionList, RevisionView};
+use crate::model::{Deployed, FunctionView, RevisionList, RevisionView, WorkflowView};
 use crate::params::QueryParams;
 use crate::time::rfc3339;
 use crate::{Api, Kind, Problem, deploy};
@@ -32,11 +32,13 @@ pub(super) async fn list_revisions(
     for revision in found {
         let deployment = deploy::parse(&revision)?;
         let functions = deployment.functions().keys();
+        let workflows = deployment.workflows().keys();
         revisions.push(RevisionView {
             revision: revision.id.0,
             active: revision.active,
             created_at: rfc3339(revision.created_at),
             functions: functions.map(ToString::to_string).collect(),
+            workflows: workflows.map(ToString::to_string).collect(),
         });
     }
     Ok(Json(RevisionList { revisions }))
@@ -91,6 +93,7 @@ pub(super) async fn activate_revision(
     Ok(Json(Deployed {
         revision: id.0,
         functions: functions.map(FunctionView::new).collect(),
+        workflows: WorkflowView::all(&deployment),
         check,
     }))
 }

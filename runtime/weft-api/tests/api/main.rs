@@ -11,3 +11,4 @@ mod instances;
 mod logs;
 mod openapi;
 mod tenants;
+mod workflows;

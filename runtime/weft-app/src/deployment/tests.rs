@@ -113,3 +113,29 @@ fn routes_collide_unless_their_methods_differ() {
         assert!(app.with_settings(&name("g"), at(methods)).is_err());
     }
 }
+
+#[test]
+fn workflows_share_the_names_of_functions_and_outlive_their_changes() {
+    let workflow = crate::Workflow::parse(r#"{"triggers": {}, "actions": {}}"#).unwrap();
+    let app = with(&Deployment::default(), "c", &[("f", Activity)]);
+    let taken = app.with_workflow(name("f"), workflow.clone()).unwrap_err();
+    assert_eq!(taken.as_slice()[0].pointer, "/workflows/f");
+    let app = app
+        .with_workflow(name("my-flow"), workflow.clone())
+        .unwrap();
+    assert!(app.workflow("My_Flow").is_some() && app.workflow("f").is_none());
+    let app = app
+        .with_settings(&name("f"), settings(json!({"limits": {"memory_mib": 64}})))
+        .unwrap();
+    let app = with(&app, "d", &[("g", Activity)]);
+    let clash = entry(&[("my-flow", Activity)]);
+    let clash = app.with_component("e".parse().unwrap(), clash).unwrap_err();
+    assert_eq!(clash.as_slice()[0].pointer, "/workflows/my-flow");
+    let app = app.without_component(&"c".parse().unwrap()).unwrap();
+    assert_eq!(app.workflows().len(), 1);
+    assert_eq!(Deployment::from_json(&app.to_json()).unwrap(), app);
+    let app = app.without_workflow(&name("my-flow")).unwrap();
+    assert!(app.without_workflow(&name("my-flow")).is_none());
+    let old = r#"{"components": {}, "settings": {}, "functions": {}}"#;
+    assert!(Deployment::from_json(old).unwrap().workflows().is_empty());
+}

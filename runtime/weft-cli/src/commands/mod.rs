@@ -18,6 +18,7 @@ pub(crate) mod revisions;
 pub(crate) mod start;
 pub(crate) mod tenants;
 pub(crate) mod up;
+pub(crate) mod workflows;
 
 use anyhow::Result;
 use serde_json::Value;

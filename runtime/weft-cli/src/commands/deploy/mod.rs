@@ -1,5 +1,7 @@
 //! `weft deploy`
 
+mod workflow;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -8,6 +10,7 @@ use serde_json::Value;
 
 use crate::client::{Client, segment};
 use crate::commands::functions::functions_table;
+use crate::commands::workflows::workflows_table;
 use crate::context::{Target, Usage};
 use crate::output::{self, bytes};
 use crate::progress::Progress;
@@ -15,17 +18,24 @@ use crate::project::Project;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A project's folder, or one component
-    #[arg(value_name = "DIR|FILE.wasm", default_value = ".")]
+    /// A project's folder, one component, or a workflow: its file, or a folder with a workflow.json
+    #[arg(value_name = "DIR|FILE.wasm|FILE.json", default_value = ".")]
     what: PathBuf,
-    /// The name of the component, for a file; its file name if absent
+    /// The name of the component or workflow, for one; its file's or folder's name if absent
     #[arg(long)]
     name: Option<String>,
 }
 
 pub(crate) async fn run(args: Args, target: &Target) -> Result<()> {
     let client = target.client()?;
-    let answer = if args.what.is_dir() {
+    let workflows = match args.what.join("weft.toml").is_file() {
+        true => Vec::new(),
+        false => workflow::found_at(&args.what),
+    };
+    let is_json = args.what.extension().is_some_and(|ending| ending == "json");
+    let answer = if !workflows.is_empty() && (args.what.is_dir() || is_json) {
+        workflow::deploy(&client, target, &workflows, args.name.as_deref()).await?
+    } else if args.what.is_dir() {
         let project = Project::open(&args.what)?;
         deploy_project(&client, target, &project).await?
     } else {
@@ -34,7 +44,13 @@ pub(crate) async fn run(args: Args, target: &Target) -> Result<()> {
     if target.json {
         output::print_json(&answer);
     } else {
-        functions_table(&answer).print();
+        let (functions, workflows) = (functions_table(&answer), workflows_table(&answer));
+        if !functions.is_empty() || workflows.is_empty() {
+            functions.print();
+        }
+        if !workflows.is_empty() {
+            workflows.print();
+        }
     }
     Ok(())
 }
