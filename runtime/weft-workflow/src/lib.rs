@@ -3,5 +3,6 @@
 //! Pure: no async, no clock, no I/O. Time and randomness come in through
 //! [`expression::Scope`], effects leave as data.
 
+pub mod definition;
 pub mod expression;
 pub mod value;

@@ -70,6 +70,12 @@ impl Budget {
         Ok(())
     }
 
+    /// Charges what a value weighs when written out, and refuses one that nests too deep.
+    pub(crate) fn bytes_of(&mut self, value: &crate::value::Value) -> Result<(), EvalError> {
+        self.depth(value.depth())?;
+        self.bytes(value.weight())
+    }
+
     pub(super) fn depth(&self, depth: u32) -> Result<(), EvalError> {
         if depth <= self.limits.depth {
             return Ok(());

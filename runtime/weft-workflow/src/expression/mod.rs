@@ -8,6 +8,7 @@
 mod ast;
 mod budget;
 mod context;
+mod deployment;
 mod error;
 mod eval;
 mod functions;
@@ -19,6 +20,8 @@ mod template;
 pub use ast::Reference;
 pub use budget::{Budget, Limits};
 pub use context::Context;
+pub(crate) use deployment::{Deployment, DeploymentExpression, is_placeholder, unescaped};
 pub use error::{CompileError, EvalError};
+pub use functions::{is_function, time_zone};
 pub use scope::Scope;
 pub use template::Template;

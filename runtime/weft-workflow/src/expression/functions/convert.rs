@@ -21,7 +21,7 @@ fn envelope(content_type: &str, encoded: impl Into<Value>) -> Value {
 }
 
 /// The type and the bytes of a content envelope.
-fn content(value: &Value) -> Option<(&str, Vec<u8>)> {
+pub(super) fn content(value: &Value) -> Option<(&str, Vec<u8>)> {
     let object = value.as_object()?;
     let kind = object.get_exact("$content-type")?.as_str()?;
     let encoded = object.get_exact("$content")?.as_str()?;
@@ -247,16 +247,30 @@ pub(super) fn json(call: &mut Invocation<'_>, args: &[Value]) -> Outcome {
     })
 }
 
-/// Letters, digits and `-_.~` stay, every other byte is encoded.
 pub(super) fn uri_component(call: &mut Invocation<'_>, args: &[Value]) -> Outcome {
+    Ok(Value::from(escaped(call.string(args, 0)?)))
+}
+
+/// Connectors' paths are built with several values, which are joined.
+pub(super) fn encode_uri_component(call: &mut Invocation<'_>, args: &[Value]) -> Outcome {
+    if let [_] = args {
+        return uri_component(call, args);
+    }
+    let joined: String = args.iter().map(Value::to_text).collect();
+    call.budget.bytes(joined.len() as u64)?;
+    Ok(Value::from(escaped(&joined)))
+}
+
+/// Letters, digits and `-_.~` stay, every other byte is encoded.
+fn escaped(text: &str) -> String {
     let mut encoded = String::new();
-    for byte in call.string(args, 0)?.bytes() {
+    for byte in text.bytes() {
         match byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             true => encoded.push(char::from(byte)),
             false => encoded.push_str(&format!("%{byte:02X}")),
         }
     }
-    Ok(Value::from(encoded))
+    encoded
 }
 
 fn unescaped(text: &str) -> Vec<u8> {

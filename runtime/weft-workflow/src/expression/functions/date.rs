@@ -228,6 +228,11 @@ pub(super) fn format_time_span(call: &mut Invocation<'_>, args: &[Value]) -> Out
     }))
 }
 
+/// The zone that has this name in Windows or in the IANA database, in whatever letter case.
+pub fn time_zone(name: &str) -> Option<TimeZone> {
+    zone::of(name)
+}
+
 fn zone(call: &Invocation<'_>, args: &[Value], index: usize) -> Result<TimeZone, EvalError> {
     let name = call.string(args, index)?;
     zone::of(name).ok_or_else(|| {

@@ -7,6 +7,7 @@ mod arguments;
 mod collection;
 mod convert;
 mod date;
+mod form;
 mod logical;
 mod math;
 mod number;
@@ -26,6 +27,8 @@ use super::budget::Budget;
 use super::error::{CompileError, EvalError};
 use super::eval::Evaluator;
 use super::scope::Scope;
+
+pub use date::time_zone;
 
 pub(super) type Outcome = Result<Value, EvalError>;
 
@@ -93,6 +96,11 @@ static BY_NAME: LazyLock<HashMap<String, &'static Function>> = LazyLock::new(|| 
 
 pub(super) fn find(name: &str) -> Option<&'static Function> {
     BY_NAME.get(&name.to_ascii_lowercase()).copied()
+}
+
+/// Whether a function has this name, in whatever letter case.
+pub fn is_function(name: &str) -> bool {
+    find(name).is_some()
 }
 
 /// What is wrong with a call that can be told without evaluating it.

@@ -1,8 +1,8 @@
 //! The table itself.
 
 use super::{
-    Category, Function, Run, collection, convert, date, logical, math, number, reference, string,
-    uri, xml,
+    Category, Function, Run, collection, convert, date, form, logical, math, number, reference,
+    string, uri, xml,
 };
 
 const ANY: usize = usize::MAX;
@@ -62,20 +62,26 @@ pub(super) static FUNCTIONS: &[Function] = &[
     eager(Category::Reference, "agentParameters", "(name)", (1, 1), reference::agent_parameters),
     eager(Category::Reference, "appsetting", "(name)", (1, 1), reference::appsetting),
     eager(Category::Reference, "body", "(actionName)", (1, 1), reference::body),
+    eager(Category::Reference, "formDataMultiValues", "(actionName, key)", (2, 2), form::form_data_multi_values),
+    eager(Category::Reference, "formDataValue", "(actionName, key)", (2, 2), form::form_data_value),
     eager(Category::Reference, "item", "()", (0, 0), reference::item),
     eager(Category::Reference, "items", "(loopName)", (1, 1), reference::items),
     eager(Category::Reference, "iterationIndexes", "(loopName)", (1, 1), reference::iteration_indexes),
     eager(Category::Reference, "listCallbackUrl", "()", (0, 0), reference::list_callback_url),
+    eager(Category::Reference, "multipartBody", "(actionName, index)", (2, 2), form::multipart_body),
     eager(Category::Reference, "outputs", "(actionName)", (1, 1), reference::outputs),
     eager(Category::Reference, "parameters", "(parameterName)", (1, 1), reference::parameters),
     eager(Category::Reference, "result", "(scopedActionName?)", (0, 1), reference::result),
     eager(Category::Reference, "trigger", "()", (0, 0), reference::trigger),
     eager(Category::Reference, "triggerBody", "()", (0, 0), reference::trigger_body),
+    eager(Category::Reference, "triggerFormDataMultiValues", "(key)", (1, 1), form::trigger_form_data_multi_values),
+    eager(Category::Reference, "triggerFormDataValue", "(key)", (1, 1), form::trigger_form_data_value),
+    eager(Category::Reference, "triggerMultipartBody", "(index)", (1, 1), form::trigger_multipart_body),
     eager(Category::Reference, "triggerOutputs", "()", (0, 0), reference::trigger_outputs),
     eager(Category::Reference, "variables", "(variableName)", (1, 1), reference::variables),
     eager(Category::Reference, "workflow", "()", (0, 0), reference::workflow),
 
-    eager(Category::String, "concat", "(text1, text2, ...)", (1, ANY), string::concat),
+    eager(Category::String, "concat", "(text1, text2, ...)", (0, ANY), string::concat),
     eager(Category::String, "decodeXmlName", "(name)", (1, 1), string::decode_xml_name),
     eager(Category::String, "decodeXmlValue", "(value)", (1, 1), string::decode_xml_value),
     eager(Category::String, "encodeXmlName", "(name)", (1, 1), string::encode_xml_name),
@@ -115,6 +121,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     eager(Category::Manipulation, "removeProperty", "(object, property)", (2, 2), collection::remove_property),
     eager(Category::Manipulation, "setProperty", "(object, property, value)", (3, 3), collection::set_property),
     eager(Category::Conversion, "createArray", "(object1, object2, ...)", (1, ANY), collection::create_array),
+    eager(Category::Manipulation, "xpath", "(xml, xpath)", (2, 2), xml::xpath),
     eager(Category::Conversion, "xml", "(value)", (1, 1), xml::xml),
     eager(Category::Conversion, "array", "(value)", (1, 1), convert::array),
     eager(Category::Conversion, "base64", "(value)", (1, 1), convert::base64),
@@ -130,7 +137,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     eager(Category::Conversion, "decodeDataUri", "(value)", (1, 1), convert::data_uri_to_string),
     eager(Category::Conversion, "decodeUriComponent", "(value)", (1, 1), convert::uri_component_to_string),
     eager(Category::Conversion, "encodeBase64", "(value)", (1, 1), convert::base64),
-    eager(Category::Conversion, "encodeUriComponent", "(value)", (1, 1), convert::uri_component),
+    eager(Category::Conversion, "encodeUriComponent", "(value1, value2, ...)", (1, ANY), convert::encode_uri_component),
     eager(Category::Conversion, "float", "(value, locale?)", (1, 2), convert::float),
     eager(Category::Conversion, "int", "(value, locale?)", (1, 2), convert::int),
     eager(Category::Conversion, "json", "(value)", (1, 1), convert::json),

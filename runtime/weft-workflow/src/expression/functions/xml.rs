@@ -6,6 +6,7 @@
 mod document;
 mod from_json;
 mod to_json;
+mod xpath;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +15,7 @@ use crate::value::{Object, Value};
 
 use super::{Invocation, Outcome};
 pub(super) use document::Document;
+pub(super) use xpath::xpath;
 
 const XML: &str = "application/xml;charset=utf-8";
 
