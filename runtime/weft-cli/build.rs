@@ -1,13 +1,17 @@
-//! Puts the SDK for Rust into the program, so that `weft new` needs no source tree.
+//! Puts the SDKs and the interfaces into the program, so that `weft new` and `weft build` need no
+//! source tree.
 //!
-//! Owns the list of files; refuses to follow links, and takes the interfaces from `wit` itself.
+//! Owns the lists of files; refuses to follow links, and takes the interfaces from `wit` itself.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-/// What a project takes along: where it stands in the source tree, and where in the project's copy.
-const PARTS: [(&str, &str); 8] = [
+/// What a project takes along of one language: where it stands in the source tree, and where in the
+/// project's copy.
+type Parts = &'static [(&'static str, &'static str)];
+
+const RUST: Parts = &[
     ("guest-sdk/rust/Cargo.toml", "Cargo.toml"),
     ("guest-sdk/rust/weft-sdk/Cargo.toml", "weft-sdk/Cargo.toml"),
     ("guest-sdk/rust/weft-sdk/README.md", "weft-sdk/README.md"),
@@ -17,24 +21,50 @@ const PARTS: [(&str, &str); 8] = [
     ("LICENSE-APACHE", "LICENSE-APACHE"),
     ("LICENSE-MIT", "LICENSE-MIT"),
 ];
+const PYTHON: Parts = &[
+    ("guest-sdk/python/src", "python"),
+    ("LICENSE-APACHE", "LICENSE-APACHE"),
+    ("LICENSE-MIT", "LICENSE-MIT"),
+];
+const TYPESCRIPT: Parts = &[
+    ("guest-sdk/typescript/package.json", "typescript/package.json"),
+    ("guest-sdk/typescript/README.md", "typescript/README.md"),
+    ("guest-sdk/typescript/index.d.ts", "typescript/index.d.ts"),
+    ("guest-sdk/typescript/testing.d.ts", "typescript/testing.d.ts"),
+    ("guest-sdk/typescript/src", "typescript/src"),
+    ("guest-sdk/typescript/bin", "typescript/bin"),
+    ("LICENSE-APACHE", "LICENSE-APACHE"),
+    ("LICENSE-MIT", "LICENSE-MIT"),
+];
+const WIT: Parts = &[("wit", "")];
+
+const TABLES: [(&str, Parts); 4] = [
+    ("RUST", RUST),
+    ("PYTHON", PYTHON),
+    ("TYPESCRIPT", TYPESCRIPT),
+    ("WIT", WIT),
+];
 
 fn main() -> io::Result<()> {
     let variable = |name| PathBuf::from(env::var_os(name).expect("cargo sets it"));
     let manifest = variable("CARGO_MANIFEST_DIR");
     let root = manifest.ancestors().nth(2).expect("two folders below");
-    let mut files = Vec::new();
-    for (from, to) in PARTS {
-        let from = root.join(from);
-        println!("cargo:rerun-if-changed={}", from.display());
-        collect(&from, to, &mut files)?;
+    let mut text = String::new();
+    for (name, parts) in TABLES {
+        let mut files = Vec::new();
+        for (from, to) in parts {
+            let from = root.join(from);
+            println!("cargo:rerun-if-changed={}", from.display());
+            collect(&from, to, &mut files)?;
+        }
+        files.sort();
+        writeln!(text, "pub(crate) const {name}: &[(&str, &str)] = &[").expect("a String");
+        for (to, from) in files {
+            writeln!(text, "    ({to:?}, include_str!({from:?})),").expect("a String takes all");
+        }
+        text.push_str("];\n");
     }
-    files.sort();
-    let mut table = String::from("&[\n");
-    for (to, from) in files {
-        writeln!(table, "    ({to:?}, include_str!({from:?})),").expect("a String takes all");
-    }
-    table.push(']');
-    fs::write(variable("OUT_DIR").join("sdk_files.rs"), table)
+    fs::write(variable("OUT_DIR").join("embedded.rs"), text)
 }
 
 fn collect(from: &Path, to: &str, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
@@ -46,8 +76,10 @@ fn collect(from: &Path, to: &str, files: &mut Vec<(String, PathBuf)>) -> io::Res
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         // What a build leaves, and what an editor does.
-        if name != "target" && !name.starts_with('.') && !entry.file_type()?.is_symlink() {
-            collect(&entry.path(), &format!("{to}/{name}"), files)?;
+        let product = ["target", "node_modules", "__pycache__"].contains(&&*name);
+        if !product && !name.starts_with('.') && !entry.file_type()?.is_symlink() {
+            let to = if to.is_empty() { name } else { format!("{to}/{name}") };
+            collect(&entry.path(), &to, files)?;
         }
     }
     Ok(())

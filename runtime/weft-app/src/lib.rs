@@ -27,7 +27,7 @@ pub use deployment::{ComponentEntry, Deployment, DescribedFunction, SettingsErro
 pub use fault::{Fault, Faults};
 pub use function::{Auth, Function, FunctionKind, Trigger};
 pub use limits::{LimitSettings, Limits};
-pub use manifest::{Manifest, ManifestComponent, ManifestFunction, ManifestWorkflow};
+pub use manifest::{Engine, Manifest, ManifestComponent, ManifestFunction, ManifestWorkflow};
 pub use outbound::{InvalidOutboundHost, OutboundHost};
 pub use retention::Retention;
 pub use route::{Constraint, InvalidRoute, RouteTemplate, Segment};

@@ -31,6 +31,23 @@ pub struct ManifestComponent {
     /// The command that builds it, run by a shell in the manifest's folder.
     #[serde(default)]
     pub build: Option<String>,
+    /// What `weft build` makes it of, relative to the manifest: the main file of an app in Python
+    /// (`.py`), TypeScript or JavaScript (`.ts`, `.js`) or C (`.c`), or the folder of a Go module.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// The engine of an app in TypeScript or JavaScript; chosen by what it uses if absent.
+    #[serde(default)]
+    pub engine: Option<Engine>,
+}
+
+/// What runs JavaScript within a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// Small and quick to start; the language, `fetch` and little else.
+    QuickJs,
+    /// Ten times as large, with the interfaces of the web.
+    StarlingMonkey,
 }
 
 /// Where a declarative workflow comes from.
@@ -113,10 +130,13 @@ fn read(value: &Value, faults: &mut Vec<Fault>) -> Option<Manifest> {
     )?;
     let name = root.required("name", faults);
     let components = entries(&root, "components", faults, |value, pointer, faults| {
-        let object = Object::open(value, pointer, &["path", "build"], faults)?;
+        let known = ["path", "build", "source", "engine"];
+        let object = Object::open(value, pointer, &known, faults)?;
         Some(ManifestComponent {
             path: object.required("path", faults)?,
             build: object.field("build", faults),
+            source: object.field("source", faults),
+            engine: object.field("engine", faults),
         })
     });
     let known: Vec<_> = ["component"]
@@ -300,7 +320,7 @@ mod tests {
     #[test]
     fn the_schema_knows_every_key() {
         let schema = serde_json::to_string(&Manifest::json_schema()).unwrap();
-        for key in Settings::KEYS.iter().chain(&["path", "build", "component"]) {
+        for key in Settings::KEYS.iter().chain(&["path", "build", "source", "engine", "component"]) {
             assert!(schema.contains(&format!("\"{key}\"")), "{key}");
         }
     }

@@ -12,6 +12,7 @@ mod output;
 mod progress;
 mod project;
 mod sdk;
+mod toolchain;
 
 use std::process::ExitCode;
 

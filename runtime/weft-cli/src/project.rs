@@ -10,6 +10,7 @@ use weft_app::{Manifest, ManifestComponent, ProjectFiles, assemble};
 use crate::context::Usage;
 use crate::output;
 use crate::progress::Progress;
+use crate::toolchain::{Job, Language};
 
 /// What Rust components are built for.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
@@ -29,6 +30,8 @@ enum Recipe {
     Command(String),
     /// `cargo build` in this folder.
     Cargo(PathBuf),
+    /// Made of a source in another language.
+    Source(Job),
     /// Built by somebody else.
     Given,
 }
@@ -38,7 +41,7 @@ impl Recipe {
         match self {
             Self::Command(command) => command.contains(TARGET),
             Self::Cargo(_) => true,
-            Self::Given => false,
+            Self::Source(_) | Self::Given => false,
         }
     }
 }
@@ -72,7 +75,7 @@ impl Project {
     /// When a build fails or leaves no component; what it printed is on stderr.
     pub(crate) fn build(&self) -> Result<()> {
         let components = self.manifest.components.values();
-        let recipes: BTreeSet<_> = components.map(|c| self.recipe(c)).collect();
+        let recipes: BTreeSet<_> = components.map(|c| self.recipe(c)).collect::<Result<_>>()?;
         if recipes.iter().any(Recipe::needs_target) {
             require_target()?;
         }
@@ -85,6 +88,7 @@ impl Project {
                     command,
                 )?,
                 Recipe::Cargo(folder) => cargo(folder)?,
+                Recipe::Source(job) => job.run()?,
                 Recipe::Given => {}
             }
         }
@@ -98,17 +102,40 @@ impl Project {
         Ok(())
     }
 
-    fn recipe(&self, component: &ManifestComponent) -> Recipe {
+    fn recipe(&self, component: &ManifestComponent) -> Result<Recipe> {
         if let Some(command) = &component.build {
-            return Recipe::Command(command.clone());
+            return Ok(Recipe::Command(command.clone()));
+        }
+        if let Some(source) = &component.source {
+            return Ok(Recipe::Source(Job::new(&self.dir, component, source)?));
         }
         let path = self.dir.join(&component.path);
         let mut folders = path.ancestors().skip_while(|at| !at.ends_with("target"));
         let folder = folders.nth(1);
-        match folder.filter(|folder| folder.join("Cargo.toml").is_file()) {
-            Some(folder) => Recipe::Cargo(folder.to_owned()),
-            None => Recipe::Given,
-        }
+        Ok(
+            match folder.filter(|folder| folder.join("Cargo.toml").is_file()) {
+                Some(folder) => Recipe::Cargo(folder.to_owned()),
+                None => Recipe::Given,
+            },
+        )
+    }
+
+    /// The languages of its components, besides Rust.
+    pub(crate) fn languages(&self) -> BTreeSet<Language> {
+        let components = self.manifest.components.values();
+        let recipes = components.filter_map(|component| self.recipe(component).ok());
+        recipes
+            .filter_map(|recipe| match recipe {
+                Recipe::Source(job) => Some(job.language),
+                Recipe::Command(_) | Recipe::Cargo(_) | Recipe::Given => None,
+            })
+            .collect()
+    }
+
+    /// Whether a component of it is built by Cargo.
+    pub(crate) fn needs_rust(&self) -> bool {
+        let mut components = self.manifest.components.values();
+        components.any(|one| self.recipe(one).is_ok_and(|recipe| recipe.needs_target()))
     }
 
     /// The app as a tar archive: the manifest, with its components and workflows beside it.
@@ -130,7 +157,9 @@ impl Project {
                 .and_then(toml::Value::as_table_mut)
                 .expect("the manifest parsed with this component");
             entry.insert("path".to_owned(), place.into());
-            entry.remove("build");
+            for of_the_build in ["build", "source", "engine"] {
+                entry.remove(of_the_build);
+            }
         }
         for (name, workflow) in &self.manifest.workflows {
             let document = assemble(&Disk(&self.dir), &workflow.path)
@@ -271,7 +300,7 @@ mod tests {
         let project = Project::open(dir.path()).unwrap();
         let recipes: Vec<_> = project.manifest.components.values().collect();
         let folder = dir.path().join("f");
-        assert_eq!(project.recipe(recipes[0]), Recipe::Cargo(folder));
-        assert_eq!(project.recipe(recipes[1]), Recipe::Given);
+        assert_eq!(project.recipe(recipes[0]).unwrap(), Recipe::Cargo(folder));
+        assert_eq!(project.recipe(recipes[1]).unwrap(), Recipe::Given);
     }
 }

@@ -202,6 +202,24 @@ impl Session {
         events.expect("a history has events")
     }
 
+    /// Replays every history of the app twice: both times its code decides what is recorded.
+    ///
+    /// # Panics
+    /// When it decides something else.
+    pub async fn replays_alike(&self, app: &str) {
+        let mut before = None;
+        for _ in 0..2 {
+            let path = format!("/apps/{app}/revisions/1/check");
+            let request = self.admin(Method::POST, &path).json(&json!(null));
+            let check = self.send(request).await.expect(200).json();
+            assert_eq!(check["compatible"], true, "{check:#}");
+            let replayed = check["instances"].as_array().is_some_and(|all| !all.is_empty());
+            assert!(replayed, "{check:#}");
+            assert!(before.is_none_or(|before| before == check), "{check:#}");
+            before = Some(check);
+        }
+    }
+
     /// How many events of this type the history has.
     pub async fn count(&self, app: &str, id: &str, kind: &str) -> usize {
         let history = self.history(app, id).await;

@@ -10,6 +10,7 @@ use crate::client::Refused;
 use crate::context::{Target, data_dir, operator_key_path};
 use crate::output;
 use crate::project::{self, Project, TARGET};
+use crate::toolchain::{Found, Language, Tool};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
@@ -21,20 +22,41 @@ struct Check {
     found: String,
     /// What to do, where it is not as it should be.
     advice: Option<String>,
+    /// Whether it is needed here.
+    needed: bool,
+}
+
+impl Check {
+    fn is_fault(&self) -> bool {
+        self.needed && self.advice.is_some()
+    }
 }
 
 pub(crate) async fn run(_args: Args, target: &Target) -> Result<()> {
-    let mut checks = vec![rust(), wasm_target(), data(), key(target)];
+    let project = Project::open(Path::new(".")).ok();
+    // Outside of a project, only what a first one needs is missing.
+    let rust_needed = project.as_ref().is_none_or(Project::needs_rust);
+    let languages = project.as_ref().map(Project::languages).unwrap_or_default();
+    let mut checks = Vec::new();
+    for mut check in [rust(), wasm_target()] {
+        check.needed = rust_needed;
+        checks.push(check);
+    }
+    for language in Language::ALL {
+        let needed = languages.contains(&language);
+        checks.extend(language.tools().iter().map(|tool| tool_check(tool, language, needed)));
+    }
+    checks.extend([data(), key(target)]);
     checks.extend(manifest());
     checks.push(node(target).await);
-    let faults = checks.iter().filter(|check| check.advice.is_some()).count();
+    let faults = checks.iter().filter(|check| check.is_fault()).count();
     if target.json {
         let checks: Vec<Value> = checks
             .iter()
             .map(|check| {
                 json!({
                     "what": check.what,
-                    "ok": check.advice.is_none(),
+                    "ok": !check.is_fault(),
                     "found": check.found,
                     "advice": check.advice,
                 })
@@ -43,8 +65,12 @@ pub(crate) async fn run(_args: Args, target: &Target) -> Result<()> {
         output::print_json(&json!({"checks": checks}));
     } else {
         for check in &checks {
-            let mark = if check.advice.is_none() { "✓" } else { "✗" };
-            output::print_text(&format!("{mark} {:<10} {}", check.what, check.found));
+            let mark = match (&check.advice, check.needed) {
+                (None, _) => "✓",
+                (Some(_), true) => "✗",
+                (Some(_), false) => "–",
+            };
+            output::print_text(&format!("{mark} {:<13} {}", check.what, check.found));
             if let Some(advice) = &check.advice {
                 output::print_text(&format!("  {:<10} -> {advice}", ""));
             }
@@ -69,6 +95,7 @@ fn rust() -> Check {
             || "no rustc".to_owned(),
             |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
         ),
+        needed: true,
     }
 }
 
@@ -82,6 +109,25 @@ fn wasm_target() -> Check {
             format!("{TARGET} is not installed")
         },
         advice: (!installed).then(|| format!("rustup target add {TARGET}")),
+        needed: true,
+    }
+}
+
+fn tool_check(tool: &Tool, language: Language, needed: bool) -> Check {
+    let (found, advice) = match tool.find() {
+        Found::Version(version) => (version, None),
+        Found::TooOld(version) => (format!("{version} is too old"), Some(tool.advice)),
+        Found::Missing => ("missing".to_owned(), Some(tool.advice)),
+    };
+    let found = match (&advice, needed) {
+        (Some(_), false) => format!("{found}, needed for {} only", language.name()),
+        _ => found,
+    };
+    Check {
+        what: tool.name,
+        found,
+        advice: advice.map(ToOwned::to_owned),
+        needed,
     }
 }
 
@@ -104,6 +150,7 @@ fn data() -> Check {
         what: "data",
         found,
         advice,
+        needed: true,
     }
 }
 
@@ -123,6 +170,7 @@ fn key(target: &Target) -> Check {
         what: "key",
         found,
         advice,
+        needed: true,
     }
 }
 
@@ -142,6 +190,7 @@ fn manifest() -> Option<Check> {
         what: "project",
         found,
         advice,
+        needed: true,
     })
 }
 
@@ -176,5 +225,6 @@ async fn node(target: &Target) -> Check {
         what: "node",
         found,
         advice,
+        needed: true,
     }
 }

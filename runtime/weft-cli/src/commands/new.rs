@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::context::{Target, Usage};
 use crate::output;
-use crate::sdk::{self, write_file};
+use crate::sdk::{self, Kit, write_file};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -18,7 +18,7 @@ pub(crate) struct Args {
     /// What it begins with
     #[arg(long, short, value_enum, default_value = "rust")]
     template: Template,
-    /// Use the weft-sdk crate in this folder; if absent, the project gets a copy of its own
+    /// Use the SDK for Rust or TypeScript in this folder; if absent, the project gets a copy of its own
     #[arg(long, env = "WEFT_SDK", value_name = "DIR")]
     sdk_path: Option<PathBuf>,
 }
@@ -29,43 +29,89 @@ enum Template {
     Rust,
     /// One wasi:http handler without any SDK
     RustHttp,
+    /// An HTTP function, an orchestrator and an activity in Python
+    Python,
+    /// An HTTP function, an orchestrator and an activity in TypeScript
+    Typescript,
 }
 
 /// The files of a template: where they go and what they hold.
-type Files = [(&'static str, &'static str); 4];
+type Files = &'static [(&'static str, &'static str)];
 
-const RUST: Files = [
-    (
-        "Cargo.toml",
-        include_str!("../../templates/rust/manifest.toml"),
-    ),
-    ("weft.toml", include_str!("../../templates/rust/weft.toml")),
-    (
-        "src/lib.rs",
-        include_str!("../../templates/rust/src/lib.rs"),
-    ),
-    ("README.md", include_str!("../../templates/rust/README.md")),
-];
-const RUST_HTTP: Files = [
-    (
-        "Cargo.toml",
-        include_str!("../../templates/rust-http/manifest.toml"),
-    ),
-    (
-        "weft.toml",
-        include_str!("../../templates/rust-http/weft.toml"),
-    ),
-    (
-        "src/lib.rs",
-        // The sample itself, which its own tests build and run.
-        include_str!("../../../../samples/rust/hello-http/src/lib.rs"),
-    ),
-    (
-        "README.md",
-        include_str!("../../templates/rust-http/README.md"),
-    ),
-];
-const IGNORED: &str = "/target\n/.weft\n";
+macro_rules! files {
+    ($folder:literal: $($path:literal $(= $from:literal)?),+ $(,)?) => {
+        &[$(($path, files!(@text $folder, $path $(, $from)?))),+]
+    };
+    (@text $folder:literal, $path:literal) => {
+        include_str!(concat!("../../templates/", $folder, "/", $path))
+    };
+    (@text $folder:literal, $path:literal, $from:literal) => {
+        include_str!(concat!("../../templates/", $folder, "/", $from))
+    };
+}
+
+const RUST: Files = files!("rust":
+    "Cargo.toml" = "manifest.toml",
+    "weft.toml",
+    "src/lib.rs",
+    "README.md",
+);
+const RUST_HTTP: Files = files!("rust-http":
+    "Cargo.toml" = "manifest.toml",
+    "weft.toml",
+    // The sample itself, which its own tests build and run.
+    "src/lib.rs" = "../../../../samples/rust/hello-http/src/lib.rs",
+    "README.md",
+);
+const PYTHON: Files = files!("python":
+    "weft.toml",
+    "app.py",
+    "test_app.py",
+    "requirements.txt",
+    "requirements.lock",
+    "README.md",
+);
+const TYPESCRIPT: Files = files!("typescript":
+    "weft.toml",
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+    "src/app.ts",
+    "test/app.test.ts",
+    "README.md",
+);
+
+impl Template {
+    fn files(self) -> Files {
+        match self {
+            Self::Rust => RUST,
+            Self::RustHttp => RUST_HTTP,
+            Self::Python => PYTHON,
+            Self::Typescript => TYPESCRIPT,
+        }
+    }
+
+    fn kit(self) -> Option<&'static Kit> {
+        match self {
+            Self::Rust => Some(&sdk::RUST),
+            Self::RustHttp => None,
+            Self::Python => Some(&sdk::PYTHON),
+            Self::Typescript => Some(&sdk::TYPESCRIPT),
+        }
+    }
+
+    fn ignored(self) -> &'static str {
+        match self {
+            Self::Rust | Self::RustHttp => "/target\n/.weft\n",
+            Self::Python => "/build\n/.venv\n/.weft\n__pycache__\n",
+            Self::Typescript => "/build\n/node_modules\n/.weft\n",
+        }
+    }
+}
+
+/// Said in the README of a project with a copy of the SDK.
+const COPY: &str = "\n\n`sdk` holds the sources of the SDK: keep it in version control. For those of \
+    another version of weft,\ntake the folder of a project that its `weft new` makes.";
 
 pub(crate) fn run(args: &Args, target: &Target) -> Result<()> {
     let name = &args.name;
@@ -76,15 +122,17 @@ pub(crate) fn run(args: &Args, target: &Target) -> Result<()> {
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
         return Err(refused("a crate's name begins with a letter".to_owned()).into());
     }
-    let (files, sdk) = match args.template {
-        Template::Rust => {
-            let here = std::env::current_dir()?;
-            let sdk = sdk::Source::find(args.sdk_path.as_deref(), &here)?;
-            (RUST, Some(sdk))
-        }
-        Template::RustHttp => (RUST_HTTP, None),
-    };
-    let dependency = sdk.as_ref().map(sdk::Source::dependency).transpose()?;
+    let here = std::env::current_dir()?;
+    let sdk = args.template.kit().map(|kit| {
+        // Python finds its SDK by looking, so that there is nowhere to name another one.
+        let given = args.sdk_path.as_deref();
+        let given = given.filter(|_| args.template != Template::Python);
+        anyhow::Ok((kit, sdk::Source::find(kit, given, &here)?))
+    });
+    let sdk = sdk.transpose()?;
+    let path = sdk.as_ref().map(|(kit, source)| source.path(kit));
+    let path = path.transpose()?.unwrap_or_default();
+    let copied = matches!(sdk, Some((_, sdk::Source::Copy)));
     let dir = Path::new(name);
     match std::fs::create_dir(dir) {
         Ok(()) => {}
@@ -96,15 +144,17 @@ pub(crate) fn run(args: &Args, target: &Target) -> Result<()> {
     let fill = |text: &str| {
         text.replace("{{name}}", name)
             .replace("{{file}}", &name.replace('-', "_"))
-            .replace("{{sdk}}", dependency.as_deref().unwrap_or_default())
+            .replace("{{sdk}}", &path)
+            .replace("{{copy}}", if copied { COPY } else { "" })
     };
-    let ignored = [(".gitignore", IGNORED)];
-    for (path, text) in files.iter().chain(&ignored) {
+    let ignored = [(".gitignore", args.template.ignored())];
+    for (path, text) in args.template.files().iter().chain(&ignored) {
         let path = dir.join(path);
         write_file(&path, &fill(text)).with_context(|| path.display().to_string())?;
     }
-    if let Some(sdk) = sdk {
-        sdk.write(dir)
+    if let Some((kit, source)) = sdk {
+        source
+            .write(kit, dir)
             .with_context(|| format!("copy the SDK into {name}"))?;
     }
     if target.json {

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::process;
 
 /// What builds, nodes and version control write.
-const FOREIGN_FOLDERS: [&str; 5] = ["target", ".git", ".weft", "out", "node_modules"];
+const FOREIGN_FOLDERS: [&str; 6] = ["target", ".git", ".weft", "out", "node_modules", ".venv"];
 
 pub(crate) fn run() -> anyhow::Result<()> {
     let metadata =

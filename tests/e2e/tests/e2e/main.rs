@@ -16,6 +16,7 @@ mod durable_clients;
 mod durable_task;
 mod hostile;
 mod http;
+mod languages;
 mod node;
 mod orders;
 mod patterns;
