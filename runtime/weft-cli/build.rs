@@ -27,10 +27,16 @@ const PYTHON: Parts = &[
     ("LICENSE-MIT", "LICENSE-MIT"),
 ];
 const TYPESCRIPT: Parts = &[
-    ("guest-sdk/typescript/package.json", "typescript/package.json"),
+    (
+        "guest-sdk/typescript/package.json",
+        "typescript/package.json",
+    ),
     ("guest-sdk/typescript/README.md", "typescript/README.md"),
     ("guest-sdk/typescript/index.d.ts", "typescript/index.d.ts"),
-    ("guest-sdk/typescript/testing.d.ts", "typescript/testing.d.ts"),
+    (
+        "guest-sdk/typescript/testing.d.ts",
+        "typescript/testing.d.ts",
+    ),
     ("guest-sdk/typescript/src", "typescript/src"),
     ("guest-sdk/typescript/bin", "typescript/bin"),
     ("LICENSE-APACHE", "LICENSE-APACHE"),
@@ -78,7 +84,11 @@ fn collect(from: &Path, to: &str, files: &mut Vec<(String, PathBuf)>) -> io::Res
         // What a build leaves, and what an editor does.
         let product = ["target", "node_modules", "__pycache__"].contains(&&*name);
         if !product && !name.starts_with('.') && !entry.file_type()?.is_symlink() {
-            let to = if to.is_empty() { name } else { format!("{to}/{name}") };
+            let to = if to.is_empty() {
+                name
+            } else {
+                format!("{to}/{name}")
+            };
             collect(&entry.path(), &to, files)?;
         }
     }

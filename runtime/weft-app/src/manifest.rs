@@ -320,7 +320,10 @@ mod tests {
     #[test]
     fn the_schema_knows_every_key() {
         let schema = serde_json::to_string(&Manifest::json_schema()).unwrap();
-        for key in Settings::KEYS.iter().chain(&["path", "build", "source", "engine", "component"]) {
+        for key in Settings::KEYS
+            .iter()
+            .chain(&["path", "build", "source", "engine", "component"])
+        {
             assert!(schema.contains(&format!("\"{key}\"")), "{key}");
         }
     }

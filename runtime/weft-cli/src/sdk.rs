@@ -121,11 +121,29 @@ mod tests {
     #[test]
     fn a_copy_is_written_outside_of_the_source_tree() {
         for (kit, files) in [
-            (&RUST, ["Cargo.toml", "weft-sdk/src/lib.rs", "weft-sdk/wit/functions.wit"]),
-            (&PYTHON, ["python/weft/__init__.py", "python/weft/py.typed", "LICENSE-MIT"]),
+            (
+                &RUST,
+                [
+                    "Cargo.toml",
+                    "weft-sdk/src/lib.rs",
+                    "weft-sdk/wit/functions.wit",
+                ],
+            ),
+            (
+                &PYTHON,
+                [
+                    "python/weft/__init__.py",
+                    "python/weft/py.typed",
+                    "LICENSE-MIT",
+                ],
+            ),
             (
                 &TYPESCRIPT,
-                ["typescript/package.json", "typescript/index.d.ts", "typescript/src/index.js"],
+                [
+                    "typescript/package.json",
+                    "typescript/index.d.ts",
+                    "typescript/src/index.js",
+                ],
             ),
         ] {
             let dir = tempfile::tempdir().unwrap();
@@ -135,7 +153,12 @@ mod tests {
             for path in files {
                 assert!(dir.path().join(FOLDER).join(path).is_file(), "{path}");
             }
-            assert!(dir.path().join(source.path(kit).unwrap()).join(kit.marker).is_file());
+            assert!(
+                dir.path()
+                    .join(source.path(kit).unwrap())
+                    .join(kit.marker)
+                    .is_file()
+            );
             assert!(!dir.path().join("sdk/weft-sdk/tests").exists());
         }
     }
@@ -144,7 +167,10 @@ mod tests {
     fn the_source_tree_is_used_by_a_relative_path() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let source = Source::find(&RUST, None, &here.join("templates")).unwrap();
-        assert_eq!(source.path(&RUST).unwrap(), "../../../../guest-sdk/rust/weft-sdk");
+        assert_eq!(
+            source.path(&RUST).unwrap(),
+            "../../../../guest-sdk/rust/weft-sdk"
+        );
     }
 
     #[test]

@@ -213,7 +213,9 @@ impl Session {
             let request = self.admin(Method::POST, &path).json(&json!(null));
             let check = self.send(request).await.expect(200).json();
             assert_eq!(check["compatible"], true, "{check:#}");
-            let replayed = check["instances"].as_array().is_some_and(|all| !all.is_empty());
+            let replayed = check["instances"]
+                .as_array()
+                .is_some_and(|all| !all.is_empty());
             assert!(replayed, "{check:#}");
             assert!(before.is_none_or(|before| before == check), "{check:#}");
             before = Some(check);

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import linecache
 import logging
 import random
+import re
 import sys
 import traceback
 from typing import Any, Optional
@@ -11,7 +13,23 @@ from typing import Any, Optional
 import wit_world.exports
 from componentize_py_types import Err
 from wit_world.exports import describe
-from wit_world.imports import entity_context, weft_functions_types
+
+# All of them: what is not imported while the component is built is not there later.
+from wit_world.imports import (  # noqa: F401
+    atomics,
+    client,
+    durable,
+    entities,
+    entity_client,
+    entity_context,
+    management,
+    outgoing_handler,
+    wasi_config_store,
+    wasi_http_types,
+    wasi_keyvalue_store,
+    weft_functions_types,
+)
+from wit_world.imports import logging as _wasi_logging  # noqa: F401
 
 from . import _wasi_http, codec, log
 from .context import run_platform
@@ -119,7 +137,17 @@ def prepare() -> None:
             function.types()
     if not FUNCTIONS:
         raise SystemExit("the app has no functions: mark some with @weft.activity and the like")
+    for module in list(sys.modules.values()):
+        _keep_lines(getattr(module, "__file__", None) or "")
     root = logging.getLogger()
     if not root.handlers:
         root.addHandler(log.Handler())
         root.setLevel(logging.INFO)
+
+
+def _keep_lines(file: str) -> None:
+    """Stacks show the lines of the app, whose files are not there when it runs."""
+    if re.match(r"/\d+/(?!weft/)", file):
+        lines = linecache.getlines(file)
+        # Without a time it is not compared with the file.
+        linecache.cache[file] = (sum(map(len, lines)), None, lines, file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import traceback
 from typing import Any, Optional
 
@@ -100,4 +101,5 @@ def _frames_of_the_function(error: BaseException) -> list[str]:
     kept = [frame for frame in lines.stack if not frame.filename.startswith(own)]
     if kept:
         lines.stack = traceback.StackSummary.from_list(kept)
-    return list(lines.format())
+    # The build knows the folders of the app by their numbers.
+    return [re.sub(r'File "/\d+/', 'File "', line) for line in lines.format()]

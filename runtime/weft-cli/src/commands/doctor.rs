@@ -44,7 +44,12 @@ pub(crate) async fn run(_args: Args, target: &Target) -> Result<()> {
     }
     for language in Language::ALL {
         let needed = languages.contains(&language);
-        checks.extend(language.tools().iter().map(|tool| tool_check(tool, language, needed)));
+        checks.extend(
+            language
+                .tools()
+                .iter()
+                .map(|tool| tool_check(tool, language, needed)),
+        );
     }
     checks.extend([data(), key(target)]);
     checks.extend(manifest());

@@ -106,8 +106,7 @@ impl Freshness {
         let path = self.component.display();
         let component = digest(&self.component).with_context(|| format!("{path} was not made"))?;
         let text = format!("{} {component}\n", self.inputs);
-        crate::sdk::write_file(&self.stamp, &text)
-            .with_context(|| self.stamp.display().to_string())
+        crate::sdk::write_file(&self.stamp, &text).with_context(|| self.stamp.display().to_string())
     }
 }
 

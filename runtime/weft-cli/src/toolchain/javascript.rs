@@ -54,7 +54,10 @@ pub(super) fn build(job: &Job) -> Result<()> {
     check_types(&home, job)?;
     let script = home.join(SDK).join("bin/componentize.mjs");
     if !script.is_file() {
-        bail!("weft-sdk is not among the dependencies of {}", home.join(PACKAGE).display());
+        bail!(
+            "weft-sdk is not among the dependencies of {}",
+            home.join(PACKAGE).display()
+        );
     }
     let progress = Progress::start(format!("Making {} of JavaScript", job.name()));
     let output = Command::new("node")
@@ -88,7 +91,11 @@ fn install(home: &Path) -> Result<()> {
     if std::fs::read_to_string(&stamp).is_ok_and(|kept| kept == wanted) {
         return Ok(());
     }
-    let verb = if home.join(LOCK).is_file() { "ci" } else { "install" };
+    let verb = if home.join(LOCK).is_file() {
+        "ci"
+    } else {
+        "install"
+    };
     let progress = Progress::start(format!("Installing {PACKAGE} into node_modules"));
     let mut npm = Command::new("npm");
     npm.args([verb, "--no-audit", "--no-fund", "--loglevel=error"]);
@@ -118,14 +125,19 @@ fn check_types(home: &Path, job: &Job) -> Result<()> {
     if !output.status.success() {
         drop(progress);
         let said = [output.stdout, output.stderr].concat();
-        bail!("types do not fit:\n{}", String::from_utf8_lossy(&said).trim());
+        bail!(
+            "types do not fit:\n{}",
+            String::from_utf8_lossy(&said).trim()
+        );
     }
     progress.done("");
     Ok(())
 }
 
 fn settings(home: &Path, project: &Path) -> Option<PathBuf> {
-    let folders = project.ancestors().take_while(|folder| folder.starts_with(home));
+    let folders = project
+        .ancestors()
+        .take_while(|folder| folder.starts_with(home));
     let mut files = folders.map(|folder| folder.join("tsconfig.json"));
     files.find(|file| file.is_file())
 }

@@ -81,7 +81,10 @@ impl Job {
         let source = project.join(source);
         let language = Language::of(&source)?;
         if !source.exists() {
-            bail!("there is no {}, which weft.toml names as a source", source.display());
+            bail!(
+                "there is no {}, which weft.toml names as a source",
+                source.display()
+            );
         }
         Ok(Self {
             language,

@@ -113,7 +113,11 @@ fn sdk(project: &Path) -> Option<PathBuf> {
 
 fn requirements(home: &Path) -> PathBuf {
     let lock = home.join(LOCK);
-    if lock.is_file() { lock } else { home.join(REQUIREMENTS) }
+    if lock.is_file() {
+        lock
+    } else {
+        home.join(REQUIREMENTS)
+    }
 }
 
 fn app_module(job: &Job) -> Result<String> {
@@ -150,7 +154,14 @@ fn environment(home: &Path) -> Result<PathBuf> {
     }
     quietly(
         Command::new(python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "-r",
+            ])
             .arg(&file),
     )?;
     if !tool.is_file() {
@@ -184,7 +195,9 @@ pub(super) fn quietly(command: &mut Command) -> Result<()> {
 fn of_the_app(said: &str, paths: &[PathBuf], project: &Path) -> String {
     let said = said.split("Stack backtrace:").next().unwrap_or_default();
     let said = said.split("\nCaused by:").next().unwrap_or_default();
-    let from = said.rfind("Traceback (most recent call last):").unwrap_or(0);
+    let from = said
+        .rfind("Traceback (most recent call last):")
+        .unwrap_or(0);
     let mut said = said[from..].trim().to_owned();
     for (number, path) in paths.iter().enumerate() {
         let shown = path.strip_prefix(project).unwrap_or(path).join("");

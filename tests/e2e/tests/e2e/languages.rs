@@ -165,7 +165,9 @@ async fn patterns_and_surroundings(language: &str) {
         let changes = !["hash", "set", "map"].contains(&name.as_str());
         assert_eq!(around["output"]["after"][name] != *value, changes, "{name}");
     }
-    session.start(APP, "surroundings", "other", &json!(null)).await;
+    session
+        .start(APP, "surroundings", "other", &json!(null))
+        .await;
     let other = session.until(APP, "other", looked).await["custom_status"].clone();
     assert_ne!(other["random"], before["random"]);
 
