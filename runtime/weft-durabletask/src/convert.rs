@@ -4,14 +4,20 @@ pub(crate) mod action;
 pub(crate) mod entity;
 pub(crate) mod failure;
 pub(crate) mod history;
+pub(crate) mod labels;
+mod payload;
+mod reason;
 pub(crate) mod state;
+mod value;
 
 use std::time::Duration;
 
 use weft_id::InstanceId;
-use weft_orchestration::{Payload, Status, Timestamp};
+use weft_orchestration::{Status, Timestamp};
 
 use crate::proto;
+pub(crate) use payload::{of_payload, to_payload};
+pub(crate) use reason::{of_reason, to_reason};
 
 /// What the wire says that has no meaning.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,40 +27,6 @@ pub(crate) struct Malformed(pub(crate) String);
 impl From<Malformed> for tonic::Status {
     fn from(malformed: Malformed) -> Self {
         Self::invalid_argument(malformed.0)
-    }
-}
-
-/// `null` and nothing are the same to the SDKs.
-pub(crate) fn of_payload(payload: &Payload) -> Option<String> {
-    (payload.as_str() != "null").then(|| payload.as_str().to_owned())
-}
-
-/// Text that is no JSON, which no SDK sends, becomes a JSON string.
-pub(crate) fn to_payload(text: Option<String>) -> Payload {
-    match text {
-        None => Payload::null(),
-        Some(text) if text.is_empty() => Payload::null(),
-        Some(text) => match serde_json::from_str::<&serde_json::value::RawValue>(&text) {
-            Ok(_) => Payload::from(text),
-            Err(_) => Payload::from(serde_json::Value::from(text).to_string()),
-        },
-    }
-}
-
-/// The reason of a termination, which clients send as JSON.
-pub(crate) fn to_reason(text: Option<String>) -> String {
-    let text = text.unwrap_or_default();
-    serde_json::from_str::<String>(&text).unwrap_or(text)
-}
-
-/// A reason as clients read it.
-pub(crate) fn of_reason(reason: &str) -> Option<String> {
-    let json = serde_json::from_str::<serde_json::Value>(reason);
-    match json {
-        _ if reason.is_empty() => None,
-        // It was JSON, of another kind than a string.
-        Ok(_) => Some(reason.to_owned()),
-        Err(_) => Some(serde_json::Value::from(reason).to_string()),
     }
 }
 
@@ -138,24 +110,5 @@ mod tests {
             to_time(of_time(Timestamp::from_millis(1234))).as_millis(),
             1234
         );
-    }
-
-    #[test]
-    fn reasons_go_both_ways() {
-        assert_eq!(to_reason(Some("\"enough\"".into())), "enough");
-        assert_eq!(of_reason("enough").as_deref(), Some("\"enough\""));
-        let object = "{\"a\":1}";
-        assert_eq!(
-            of_reason(&to_reason(Some(object.into()))).as_deref(),
-            Some(object)
-        );
-        assert_eq!(of_reason(""), None);
-    }
-
-    #[test]
-    fn payloads_are_json() {
-        assert_eq!(to_payload(Some("not json".into())).as_str(), "\"not json\"");
-        assert_eq!(to_payload(Some("{\"a\": 1}".into())).as_str(), "{\"a\": 1}");
-        assert_eq!(of_payload(&to_payload(None)), None);
     }
 }

@@ -15,13 +15,14 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
 use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
-use weft_orchestration::{Batch, BatchDone, Decision, Event, Failure, Payload, Start};
+use weft_orchestration::{Batch, BatchDone, Decision, Event, Failure, Labels, Payload, Start};
 use weft_store::{Error, Store};
 
 use crate::convert::action::to_decisions;
 use crate::convert::entity::{of_batch, to_done};
 use crate::convert::failure::to_failure;
 use crate::convert::history::{Reader, Recorder};
+use crate::convert::labels::of_labels;
 use crate::convert::{of_payload, to_payload};
 use crate::proto::{self, work_item::Request};
 use queue::{JobId, Queues};
@@ -31,8 +32,10 @@ pub(crate) use stream::WorkStream;
 
 /// Where it is kept that an app has workers: nobody else names a bucket so.
 const MARK: (&str, &str) = ("weft:durable-task", "workers");
-/// What was given up by a worker is not handed out again for so long.
-const ABANDONED_FOR: Duration = Duration::from_millis(500);
+/// What was given up by a worker is not handed out again for so long, and for twice as long each
+/// further time up to a bound.
+const ABANDONED_FOR: Duration = Duration::from_millis(250);
+const ABANDONED_FOR_MAX: Duration = Duration::from_secs(8);
 
 /// What a piece of work is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,6 +76,7 @@ pub struct ActivityWork<'a> {
     pub task: u32,
     pub name: &'a str,
     pub input: &'a Payload,
+    pub labels: Option<&'a Labels>,
 }
 
 /// The workers of all apps. Cheap to clone.
@@ -184,7 +188,7 @@ impl Workers {
         if !self.serve(&key.app, Kind::Orchestration, &start.name, version) {
             return Err(Unserved);
         }
-        let mut recorder = Recorder::new(&key.id);
+        let mut recorder = Recorder::new(key.id.clone());
         let request = proto::OrchestratorRequest {
             instance_id: key.id.to_string(),
             execution_id: Some(start.execution.to_string()),
@@ -220,20 +224,23 @@ impl Workers {
     /// The activity's own.
     pub async fn activity(&self, work: ActivityWork<'_>) -> Result<Payload, Failure> {
         let task = i32::try_from(work.task).unwrap_or(i32::MAX);
+        let labels = of_labels(work.labels);
         let request = proto::ActivityRequest {
             name: work.name.to_owned(),
+            version: labels.version.clone(),
             input: of_payload(work.input),
             orchestration_instance: Some(proto::OrchestrationInstance {
                 instance_id: work.instance.to_string(),
                 execution_id: Some(work.execution.to_string()),
             }),
             task_id: task,
-            ..Default::default()
+            parent_trace_context: labels.trace,
+            tags: labels.tags,
         };
         let handed = Handed {
             kind: Kind::Activity,
             name: work.name.to_owned(),
-            version: None,
+            version: labels.version,
             fallback: activity_key(&work.instance.to_string(), task),
             request: Request::ActivityRequest(request),
         };
@@ -302,12 +309,15 @@ impl Workers {
 
     /// Hands work out again, a little later.
     pub(crate) fn abandon(&self, app: &AppId, token: &str) {
-        let Some(job) = self.queues().abandon(app, token) else {
+        let Some((job, times)) = self.queues().abandon(app, token) else {
             return;
         };
+        let doubled = u32::try_from(times.saturating_sub(1)).unwrap_or(u32::MAX);
+        let factor = 2_u32.saturating_pow(doubled);
+        let pause = ABANDONED_FOR.saturating_mul(factor).min(ABANDONED_FOR_MAX);
         let (workers, app) = (self.clone(), app.clone());
         tokio::spawn(async move {
-            tokio::time::sleep(ABANDONED_FOR).await;
+            tokio::time::sleep(pause).await;
             workers.queues().resume(&app, job);
         });
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use weft_id::{EntityId, ExecutionId, InstanceId};
 
-use crate::{Payload, Timestamp};
+use crate::{Labels, Payload, Timestamp};
 
 /// One entry of a history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub enum EventKind {
         attempt: u32,
         /// The number of the call's first attempt: the same for all attempts of one call.
         call: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        labels: Option<Box<Labels>>,
     },
     TaskCompleted {
         task: u32,
@@ -45,6 +47,8 @@ pub enum EventKind {
         name: String,
         instance: InstanceId,
         input: Payload,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        labels: Option<Box<Labels>>,
     },
     SubOrchestrationCompleted {
         task: u32,
@@ -187,6 +191,9 @@ pub struct Start {
     pub parent: Option<Parent>,
     /// W3C `traceparent` of whoever started it.
     pub trace_parent: Option<String>,
+    /// W3C `tracestate` of the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_state: Option<String>,
     /// What whoever started it calls it, to find it by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
@@ -212,6 +219,7 @@ impl Start {
             input,
             parent: None,
             trace_parent: None,
+            trace_state: None,
             tags: BTreeMap::new(),
             version: None,
             scheduled_at: None,
@@ -227,6 +235,9 @@ pub struct Parent {
     pub execution: ExecutionId,
     /// The number of the decision that created the child.
     pub task: u32,
+    /// The orchestrator's name; histories that were written before it was kept have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// Why a call or an instance failed.

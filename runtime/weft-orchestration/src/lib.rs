@@ -12,6 +12,7 @@
 
 mod entity;
 mod event;
+mod labels;
 mod limits;
 mod message;
 mod payload;
@@ -27,6 +28,7 @@ pub use entity::{
     Waiting,
 };
 pub use event::{Event, EventKind, Failure, Outcome, Parent, Start, Status, failure_kind};
+pub use labels::Labels;
 pub use limits::Limits;
 pub use message::{Message, split_at_suspension};
 pub use payload::Payload;

@@ -276,10 +276,13 @@ fn ask_again(
         children: Vec::new(),
         messages,
     };
-    let trace_parent = turns.iter().flatten().find_map(|event| match &event.kind {
-        EventKind::ExecutionStarted(start) => start.trace_parent.clone(),
+    let start = turns.iter().flatten().find_map(|event| match &event.kind {
+        EventKind::ExecutionStarted(start) => Some(start.clone()),
         _ => None,
     });
+    let trace_parent = start.as_ref().and_then(|start| start.trace_parent.clone());
+    let trace_state = start.as_ref().and_then(|start| start.trace_state.clone());
+    let name_of_parent = start.map(|start| start.name);
     for event in turns.iter().flatten() {
         match event.kind.clone() {
             EventKind::TaskScheduled {
@@ -288,6 +291,7 @@ fn ask_again(
                 input,
                 attempt,
                 call,
+                labels,
             } if !answered.contains(&id) => rewound.tasks.push(NewTask {
                 execution,
                 id,
@@ -295,6 +299,7 @@ fn ask_again(
                 input,
                 attempt,
                 call,
+                labels,
             }),
             EventKind::TimerCreated { id, fire_at } if !answered.contains(&id) => {
                 rewound.timers.push(NewTimer {
@@ -308,16 +313,26 @@ fn ask_again(
                 name,
                 instance: child,
                 input,
+                labels,
             } if !answered.contains(&id) => {
                 let parent = Parent {
                     instance: instance.clone(),
                     execution,
                     task: id,
+                    name: name_of_parent.clone(),
+                };
+                let labels = labels.map(|labels| *labels).unwrap_or_default();
+                let (trace_parent, trace_state) = match labels.trace_parent {
+                    None => (trace_parent.clone(), trace_state.clone()),
+                    own => (own, labels.trace_state),
                 };
                 rewound.children.push(OpenChild {
                     start: Start {
                         parent: Some(parent),
-                        trace_parent: trace_parent.clone(),
+                        trace_parent,
+                        trace_state,
+                        version: labels.version,
+                        tags: labels.tags,
                         ..Start::new(child_execution(execution, id), name, input)
                     },
                     instance: child,

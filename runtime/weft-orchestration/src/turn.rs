@@ -2,7 +2,7 @@
 
 use weft_id::{ExecutionId, InstanceId};
 
-use crate::{EntityRecord, Event, Message, Outcome, Payload, Start, Timestamp};
+use crate::{EntityRecord, Event, Labels, Message, Outcome, Payload, Start, Timestamp};
 
 /// The effects of one turn, as data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,7 @@ pub struct NewTask {
     pub attempt: u32,
     /// The number of the call's first attempt; with the execution it makes an idempotency key.
     pub call: u32,
+    pub labels: Option<Box<Labels>>,
 }
 
 /// A timer to fire once, at `fire_at` or as soon after as possible.

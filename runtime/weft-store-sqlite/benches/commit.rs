@@ -35,6 +35,7 @@ fn step(key: &InstanceKey, number: u64) -> TurnCommit {
             input: payload.clone(),
             attempt: 1,
             call: id,
+            labels: None,
         },
     ];
     let task = NewTask {
@@ -44,6 +45,7 @@ fn step(key: &InstanceKey, number: u64) -> TurnCommit {
         input: payload,
         attempt: 1,
         call: id,
+        labels: None,
     };
     TurnCommit {
         key: key.clone(),

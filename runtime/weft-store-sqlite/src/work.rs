@@ -11,7 +11,7 @@ use weft_store::{
 };
 
 use crate::SqliteStore;
-use crate::column::{to_execution, to_json, to_key, to_payload, to_time};
+use crate::column::{to_execution, to_json, to_key, to_optional, to_payload, to_time};
 use crate::entities::kept;
 use crate::fault::Fault;
 use crate::instances::{names, one, turns};
@@ -76,7 +76,7 @@ impl Work for SqliteStore {
     ) -> Result<Vec<PendingTask>, Error> {
         self.read(move |tx| {
             let sql = "SELECT t.seq, a.tenant, a.name AS app_name, i.id, t.execution, \
-                       t.id AS task, t.name, t.input, t.attempt, t.call, i.revision \
+                       t.id AS task, t.name, t.input, t.attempt, t.call, t.labels, i.revision \
                        FROM task t JOIN instance i ON i.row = t.instance \
                        JOIN app a ON a.row = i.app \
                        WHERE t.shard = ?1 AND t.seq > ?2 ORDER BY t.seq LIMIT ?3";
@@ -94,6 +94,7 @@ impl Work for SqliteStore {
                     input: to_payload(row, "input")?,
                     attempt: row.get("attempt")?,
                     call: row.get("call")?,
+                    labels: to_optional(row, "labels")?,
                     revision: row.get::<_, Option<u32>>("revision")?.map(RevisionId),
                 });
             }

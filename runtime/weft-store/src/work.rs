@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 use weft_id::{ExecutionId, InstanceKey};
-use weft_orchestration::{EntityRecord, Event, Failure, Message, Payload, Start, Timestamp, Turn};
+use weft_orchestration::{
+    EntityRecord, Event, Failure, Labels, Message, Payload, Start, Timestamp, Turn,
+};
 
 use crate::{Error, Instance, Lease, NodeId, RevisionId, Shard};
 
@@ -152,6 +154,7 @@ pub struct PendingTask {
     pub attempt: u32,
     /// The number of the call's first attempt.
     pub call: u32,
+    pub labels: Option<Box<Labels>>,
     /// The revision of the app that the instance runs on.
     pub revision: Option<RevisionId>,
 }

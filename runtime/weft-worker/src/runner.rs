@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use weft_id::{ExecutionId, InstanceKey};
 use weft_orchestration::{
-    Batch, BatchDone, Event, Failure, Limits, Message, Payload, Replay, Timestamp, Turn,
+    Batch, BatchDone, Event, Failure, Labels, Limits, Message, Payload, Replay, Timestamp, Turn,
 };
 use weft_store::RevisionId;
 
@@ -107,6 +107,7 @@ pub struct ActivityCall {
     pub attempt: u32,
     /// The number of the call's first attempt: with the execution it is the idempotency key.
     pub call: u32,
+    pub labels: Option<Box<Labels>>,
     /// The revision that the calling instance is pinned to.
     pub revision: Option<RevisionId>,
 }

@@ -56,6 +56,7 @@ fn kind_view(kind: EventKind) -> (&'static str, Value) {
             input,
             attempt,
             call,
+            labels: _,
         } => (
             "task_scheduled",
             json!({
@@ -79,6 +80,7 @@ fn kind_view(kind: EventKind) -> (&'static str, Value) {
             name,
             instance,
             input,
+            labels: _,
         } => (
             "sub_orchestration_created",
             json!({"id": id, "name": name, "instance_id": instance, "input": parsed(&input)}),

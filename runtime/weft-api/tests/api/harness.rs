@@ -375,6 +375,7 @@ impl Node {
             input: Payload::from(input),
             attempt: 1,
             call: 0,
+            labels: None,
         };
         self.turn(key, vec![scheduled], After::Waiting).await;
         let done = EventKind::TaskCompleted {

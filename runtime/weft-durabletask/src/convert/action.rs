@@ -1,11 +1,10 @@
 //! What a worker answers to a turn, as decisions.
 
-use std::collections::BTreeMap;
-
 use weft_id::EntityId;
 use weft_orchestration::{Decision, Outcome};
 
 use super::failure::to_failure;
+use super::labels::to_labels;
 use super::{Malformed, to_instance, to_payload, to_reason, to_time};
 use crate::proto::{
     self, OrchestrationStatus, history_event::EventType, orchestrator_action,
@@ -43,6 +42,7 @@ fn decision(action: proto::OrchestratorAction) -> Option<Result<Decision, Malfor
             id,
             name: task.name,
             input: to_payload(task.input),
+            labels: to_labels(task.version, task.tags, task.parent_trace_context),
         }),
         Type::CreateSubOrchestration(child) => child_of(id, child),
         Type::CreateTimer(timer) => match timer.fire_at {
@@ -84,8 +84,7 @@ fn child_of(id: u32, child: proto::CreateSubOrchestrationAction) -> Result<Decis
         name: child.name,
         instance,
         input: to_payload(child.input),
-        version: child.version,
-        tags: child.tags.into_iter().collect::<BTreeMap<_, _>>(),
+        labels: to_labels(child.version, child.tags, child.parent_trace_context),
     })
 }
 

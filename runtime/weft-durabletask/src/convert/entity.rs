@@ -80,9 +80,15 @@ fn try_done(asked: usize, answer: proto::EntityBatchResult) -> Result<BatchDone,
     let effects: Result<_, _> = answer.actions.into_iter().map(effect).collect();
     Ok(BatchDone {
         results,
-        state: answer.entity_state.map(|state| to_payload(Some(state))),
+        state: to_state(answer.entity_state),
         effects: effects.map_err(|malformed: Malformed| nonsense(malformed.0))?,
     })
+}
+
+/// No state, and `null`, which an SDK writes for none, are a deleted entity.
+fn to_state(state: Option<String>) -> Option<Payload> {
+    let kept = state.filter(|state| !state.is_empty() && state != "null");
+    kept.map(|state| to_payload(Some(state)))
 }
 
 fn to_result(result: proto::OperationResult) -> Result<Payload, Failure> {
@@ -121,6 +127,6 @@ pub(crate) fn of_entity(entity: &EntityView, state: bool) -> proto::EntityMetada
         last_modified_time: Some(of_time(entity.updated_at)),
         backlog_queue_size: i32::try_from(entity.queued).unwrap_or(i32::MAX),
         locked_by: entity.locked_by.as_ref().map(ToString::to_string),
-        serialized_state: shown.map(|state| state.as_str().to_owned()),
+        serialized_state: shown.and_then(of_payload),
     }
 }

@@ -1,8 +1,11 @@
 //! Failures. What the wire has beyond ours stands in the details.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 use weft_orchestration::Failure;
 
+use super::value::{of_json, to_json};
 use crate::proto;
 
 /// How deep inner failures are followed.
@@ -20,7 +23,7 @@ pub(crate) fn of_failure(failure: &Failure) -> proto::TaskFailureDetails {
         stack_trace: details["stackTrace"].as_str().map(str::to_owned),
         inner_failure: inner(&details["innerFailure"], DEPTH_MAX),
         is_non_retriable: !failure.retryable,
-        properties: std::collections::HashMap::new(),
+        properties: properties(&details["properties"]),
     }
 }
 
@@ -33,7 +36,7 @@ fn inner(value: &Value, depth: usize) -> Option<Box<proto::TaskFailureDetails>> 
         stack_trace: text("stackTrace"),
         inner_failure: inner(&value["innerFailure"], depth - 1),
         is_non_retriable: value["isNonRetriable"] == true,
-        properties: std::collections::HashMap::new(),
+        properties: properties(&value["properties"]),
     }))
 }
 
@@ -46,7 +49,13 @@ pub(crate) fn to_failure(details: Option<proto::TaskFailureDetails>) -> Failure 
         kept.insert("stackTrace".to_owned(), json!(trace));
     }
     if let Some(inner) = &details.inner_failure {
-        kept.insert("innerFailure".to_owned(), to_json(inner, DEPTH_MAX));
+        kept.insert("innerFailure".to_owned(), inner_json(inner, DEPTH_MAX));
+    }
+    if !details.properties.is_empty() {
+        kept.insert(
+            "properties".to_owned(),
+            properties_json(&details.properties),
+        );
     }
     Failure {
         kind: details.error_type,
@@ -56,14 +65,27 @@ pub(crate) fn to_failure(details: Option<proto::TaskFailureDetails>) -> Failure 
     }
 }
 
-fn to_json(details: &proto::TaskFailureDetails, depth: usize) -> Value {
+fn properties(value: &Value) -> HashMap<String, prost_types::Value> {
+    let of = value.as_object().into_iter().flatten();
+    of.map(|(name, value)| (name.clone(), of_json(value, DEPTH_MAX)))
+        .collect()
+}
+
+fn properties_json(properties: &HashMap<String, prost_types::Value>) -> Value {
+    let of = properties.iter();
+    of.map(|(name, value)| (name.clone(), to_json(value, DEPTH_MAX)))
+        .collect()
+}
+
+fn inner_json(details: &proto::TaskFailureDetails, depth: usize) -> Value {
     let inner = details.inner_failure.as_ref().filter(|_| depth > 0);
     json!({
         "errorType": details.error_type,
         "errorMessage": details.error_message,
         "stackTrace": details.stack_trace,
-        "innerFailure": inner.map(|inner| to_json(inner, depth - 1)),
+        "innerFailure": inner.map(|inner| inner_json(inner, depth - 1)),
         "isNonRetriable": details.is_non_retriable,
+        "properties": properties_json(&details.properties),
     })
 }
 
@@ -84,6 +106,7 @@ mod tests {
             error_message: "no".into(),
             inner_failure: Some(Box::new(inner)),
             is_non_retriable: true,
+            properties: properties(&json!({"code": 7.5, "of": ["a", null, {"b": true}]})),
             ..Default::default()
         };
         let failure = to_failure(Some(details.clone()));

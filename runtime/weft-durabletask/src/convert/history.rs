@@ -6,12 +6,13 @@ use weft_id::InstanceId;
 use weft_orchestration::{Event, EventKind, Outcome, Start};
 
 use super::failure::of_failure;
+use super::labels::{of_labels, of_trace};
 use super::{of_payload, of_reason, of_time};
 use crate::proto::{self, history_event::EventType};
 
 /// What is told of an event depends on events before it.
-pub(crate) struct Recorder<'a> {
-    instance: &'a InstanceId,
+pub(crate) struct Recorder {
+    instance: InstanceId,
     /// When timers are due.
     timers: HashMap<u32, prost_types::Timestamp>,
     /// What the code calls its calls of entities and its locks.
@@ -41,8 +42,8 @@ impl Reader {
     }
 }
 
-impl<'a> Recorder<'a> {
-    pub(crate) fn new(instance: &'a InstanceId) -> Self {
+impl Recorder {
+    pub(crate) fn new(instance: InstanceId) -> Self {
         Self {
             instance,
             timers: HashMap::new(),
@@ -83,15 +84,24 @@ impl<'a> Recorder<'a> {
                 (None, EventType::ExecutionStarted(self.started(start)))
             }
             EventKind::TaskScheduled {
-                id, name, input, ..
-            } => (
-                Some(*id),
-                EventType::TaskScheduled(proto::TaskScheduledEvent {
-                    name: name.clone(),
-                    input: of_payload(input),
-                    ..Default::default()
-                }),
-            ),
+                id,
+                name,
+                input,
+                labels,
+                ..
+            } => {
+                let labels = of_labels(labels.as_deref());
+                (
+                    Some(*id),
+                    EventType::TaskScheduled(proto::TaskScheduledEvent {
+                        name: name.clone(),
+                        version: labels.version,
+                        input: of_payload(input),
+                        parent_trace_context: labels.trace,
+                        tags: labels.tags,
+                    }),
+                )
+            }
             EventKind::TaskCompleted { task, output } => (
                 None,
                 EventType::TaskCompleted(proto::TaskCompletedEvent {
@@ -111,17 +121,23 @@ impl<'a> Recorder<'a> {
                 name,
                 instance,
                 input,
-            } => (
-                Some(*id),
-                EventType::SubOrchestrationInstanceCreated(
-                    proto::SubOrchestrationInstanceCreatedEvent {
-                        instance_id: instance.to_string(),
-                        name: name.clone(),
-                        input: of_payload(input),
-                        ..Default::default()
-                    },
-                ),
-            ),
+                labels,
+            } => {
+                let labels = of_labels(labels.as_deref());
+                (
+                    Some(*id),
+                    EventType::SubOrchestrationInstanceCreated(
+                        proto::SubOrchestrationInstanceCreatedEvent {
+                            instance_id: instance.to_string(),
+                            name: name.clone(),
+                            version: labels.version,
+                            input: of_payload(input),
+                            parent_trace_context: labels.trace,
+                            tags: labels.tags,
+                        },
+                    ),
+                )
+            }
             EventKind::SubOrchestrationCompleted { task, output } => (
                 None,
                 EventType::SubOrchestrationInstanceCompleted(
@@ -328,7 +344,7 @@ impl<'a> Recorder<'a> {
                 .as_ref()
                 .map(|parent| proto::ParentInstanceInfo {
                     task_scheduled_id: number(parent.task),
-                    name: None,
+                    name: parent.name.clone(),
                     version: None,
                     orchestration_instance: Some(proto::OrchestrationInstance {
                         instance_id: parent.instance.to_string(),
@@ -336,7 +352,10 @@ impl<'a> Recorder<'a> {
                     }),
                 }),
             scheduled_start_timestamp: start.scheduled_at.map(of_time),
-            parent_trace_context: start.trace_parent.as_deref().map(trace),
+            parent_trace_context: of_trace(
+                start.trace_parent.as_deref(),
+                start.trace_state.as_deref(),
+            ),
             orchestration_span_id: None,
             tags: start.tags.clone().into_iter().collect(),
         }
@@ -353,15 +372,6 @@ fn completed(outcome: &Outcome) -> proto::ExecutionCompletedEvent {
         orchestration_status: super::of_status(outcome.status()) as i32,
         result,
         failure_details: failure,
-    }
-}
-
-fn trace(parent: &str) -> proto::TraceContext {
-    let span = parent.split('-').nth(2).unwrap_or_default();
-    proto::TraceContext {
-        trace_parent: parent.to_owned(),
-        span_id: span.to_owned(),
-        trace_state: None,
     }
 }
 

@@ -7,7 +7,7 @@ use super::failure::of_failure;
 use super::{of_payload, of_reason, of_status, of_time};
 use crate::proto;
 
-/// Payloads only where they are asked for; why it failed always.
+/// Input and output only where they are asked for; the custom status and why it failed always.
 pub(crate) fn of_instance(instance: &Instance, payloads: bool) -> proto::OrchestrationState {
     let (output, failure) = match &instance.outcome {
         None => (None, None),
@@ -26,8 +26,8 @@ pub(crate) fn of_instance(instance: &Instance, payloads: bool) -> proto::Orchest
         last_updated_timestamp: Some(of_time(instance.updated_at)),
         input: shown(of_payload(&instance.input)),
         output: shown(output),
-        custom_status: shown(instance.custom_status.as_ref().and_then(of_payload)),
-        failure_details: failure.filter(|_| payloads),
+        custom_status: instance.custom_status.as_ref().and_then(of_payload),
+        failure_details: failure,
         execution_id: Some(instance.execution.to_string()),
         completed_timestamp: instance
             .status

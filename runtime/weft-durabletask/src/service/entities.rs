@@ -1,9 +1,12 @@
 //! Signalling entities and looking at them.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
 use tonic::Status;
 use weft_id::AppId;
 use weft_orchestration::{Message, Operation};
-use weft_store::{EntityFilter, PageRequest};
+use weft_store::{EntityFilter, EntityView, PageRequest};
 
 use super::{Service, refused};
 use weft_id::InstanceKey;
@@ -11,10 +14,13 @@ use weft_id::InstanceKey;
 use crate::convert::action::to_entity;
 use crate::convert::entity::of_entity;
 use crate::convert::{to_payload, to_time};
-use crate::proto;
+use crate::{Kind, proto};
 
 const PAGE_DEFAULT: u32 = 100;
 const PAGE_MAX: u32 = 1000;
+/// Whoever looks at an entity waits so long at most for what it is doing.
+const SETTLES_WITHIN: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(5);
 
 impl Service {
     pub(super) async fn signal(
@@ -45,12 +51,34 @@ impl Service {
         asked: proto::GetEntityRequest,
     ) -> Result<proto::GetEntityResponse, Status> {
         let id = to_entity(Some(asked.instance_id))?;
-        let found = self.store.entity(&app, &id).await.map_err(refused)?;
+        let found = self.settled(&app, &id).await.map_err(refused)?;
         let found = found.filter(|entity| entity.state.is_some());
         Ok(proto::GetEntityResponse {
             exists: found.is_some(),
             entity: found.map(|entity| of_entity(&entity, asked.include_state)),
         })
+    }
+
+    /// The entity once nothing waits for it that a worker is about to do: a client that signals and
+    /// then looks sees what came of it.
+    async fn settled(
+        &self,
+        app: &AppId,
+        id: &weft_id::EntityId,
+    ) -> Result<Option<EntityView>, weft_store::Error> {
+        let until = Instant::now() + SETTLES_WITHIN;
+        loop {
+            let found = self.store.entity(app, id).await?;
+            let busy = found.as_ref().is_some_and(|entity| {
+                entity.queued > 0
+                    && entity.locked_by.is_none()
+                    && self.workers.serve(app, Kind::Entity, id.name(), None)
+            });
+            if !busy || Instant::now() >= until {
+                return Ok(found);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     pub(super) async fn entities(

@@ -9,6 +9,7 @@ use weft_orchestration::{Message, Start};
 use weft_store::{Error, Family, IdReuse, Instance, NewInstance, until_ended};
 
 use super::{Service, key, refused};
+use crate::convert::labels::to_trace;
 use crate::convert::state::of_instance;
 use crate::convert::{to_instance, to_payload, to_reason, to_status, to_time};
 use crate::proto;
@@ -42,10 +43,12 @@ impl Service {
         if !served.map_err(refused)? {
             self.workers.mark(&key.app).await.map_err(refused)?;
         }
+        let (trace_parent, trace_state) = to_trace(order.parent_trace_context);
         let start = Start {
             version: order.version.filter(|version| !version.is_empty()),
             tags: order.tags.into_iter().collect(),
-            trace_parent: order.parent_trace_context.map(|trace| trace.trace_parent),
+            trace_parent,
+            trace_state,
             scheduled_at: order.scheduled_start_timestamp.map(to_time),
             ..Start::new(random_execution(), order.name, to_payload(order.input))
         };
@@ -87,7 +90,7 @@ impl Service {
                 .as_ref()
                 .is_some_and(|found| found.status == weft_orchestration::Status::Pending);
             if !pending {
-                return present(found, &asked);
+                return Ok(answer(found.as_ref(), &asked));
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
@@ -111,7 +114,7 @@ impl Service {
             let found = found.map_err(refused)?;
             let open = |found: &Instance| !found.status.is_terminal();
             if !found.as_ref().is_some_and(open) {
-                return present(found, &asked);
+                return Ok(answer(found.as_ref(), &asked));
             }
         }
     }
@@ -299,17 +302,6 @@ fn answer(
     proto::GetInstanceResponse {
         exists: found.is_some(),
         orchestration_state: found.map(|found| of_instance(found, payloads)),
-    }
-}
-
-/// Whoever waits for an instance that is not there waits in vain.
-fn present(
-    found: Option<Instance>,
-    asked: &proto::GetInstanceRequest,
-) -> Result<proto::GetInstanceResponse, Status> {
-    match found {
-        Some(found) => Ok(answer(Some(&found), asked)),
-        None => Err(refused(Error::NotFound)),
     }
 }
 

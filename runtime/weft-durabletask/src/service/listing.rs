@@ -1,6 +1,9 @@
 //! Finding, reading and purging many instances.
 
+use std::collections::VecDeque;
+
 use futures::stream;
+use prost::Message as _;
 use tonic::Status;
 use weft_id::{AppId, InstanceId, InstanceKey};
 use weft_orchestration::{Status as RunStatus, Timestamp};
@@ -16,8 +19,11 @@ use crate::proto::{self, purge_instances_request::Request as Purge};
 const PAGE_DEFAULT: u32 = 100;
 const PAGE_MAX: u32 = 1000;
 const PURGE_BATCH: u32 = 500;
-/// Turns that are read at one time, and events of one message.
+/// Turns that are read at one time.
 const TURNS: u64 = 200;
+/// Of one message; clients take 4 MiB by default. A larger event goes alone.
+const CHUNK_BYTES_MAX: usize = 1 << 20;
+const CHUNK_EVENTS_MAX: usize = 1000;
 
 impl Service {
     pub(super) async fn query(
@@ -179,9 +185,10 @@ impl Service {
         }
         let reading = Reading {
             store: std::sync::Arc::clone(&self.store),
+            recorder: Recorder::new(key.id.clone()),
             key,
             turn: 0,
-            past: Vec::new(),
+            read: VecDeque::new(),
             reader: match asked.for_work_item_processing {
                 true => Reader::Past,
                 false => Reader::Client,
@@ -196,25 +203,37 @@ struct Reading {
     store: std::sync::Arc<dyn Store>,
     key: InstanceKey,
     turn: u64,
-    /// What was read before: events are told with what went before them.
-    past: Vec<weft_orchestration::Event>,
+    /// Not sent yet.
+    read: VecDeque<proto::HistoryEvent>,
+    recorder: Recorder,
     reader: Reader,
 }
 
 impl Reading {
     async fn next(mut self) -> Result<Option<(proto::HistoryChunk, Self)>, Status> {
-        let read = self.store.history(&self.key, self.turn, TURNS).await;
-        let read = read.map_err(refused)?;
-        if read.turns == 0 {
-            return Ok(None);
+        while self.read.is_empty() {
+            let read = self.store.history(&self.key, self.turn, TURNS).await;
+            let read = read.map_err(refused)?;
+            if read.turns == 0 {
+                return Ok(None);
+            }
+            self.read = self.recorder.record(&read.events, self.reader).into();
+            self.turn += read.turns;
         }
-        let mut recorder = Recorder::new(&self.key.id);
-        recorder.record(&self.past, self.reader);
-        let events = recorder.record(&read.events, self.reader);
-        self.past.extend(read.events);
-        self.turn += read.turns;
+        let events = chunk(&mut self.read);
         Ok(Some((proto::HistoryChunk { events }, self)))
     }
+}
+
+/// Takes as many events as one message may have, and at least one where there is one.
+fn chunk(read: &mut VecDeque<proto::HistoryEvent>) -> Vec<proto::HistoryEvent> {
+    let mut bytes = 0;
+    let fits = |event: &&proto::HistoryEvent| {
+        bytes += event.encoded_len();
+        bytes <= CHUNK_BYTES_MAX
+    };
+    let fitting = read.iter().take(CHUNK_EVENTS_MAX).take_while(fits).count();
+    read.drain(..fitting.max(1).min(read.len())).collect()
 }
 
 fn limit(asked: i32) -> u32 {

@@ -11,6 +11,9 @@ use crate::proto::{self, work_item::Request};
 
 pub(super) type JobId = u64;
 
+/// More are not remembered.
+const ABANDONED_MAX: usize = 32;
+
 /// A piece of work as a worker gets it.
 #[derive(Debug)]
 pub(crate) struct Handed {
@@ -64,6 +67,8 @@ struct Job {
     work: Handed,
     answer: oneshot::Sender<Answer>,
     held: Option<Held>,
+    /// The streams that gave it up, once for each time: others are asked first.
+    abandoned: Vec<u64>,
 }
 
 #[derive(Debug)]
@@ -120,8 +125,13 @@ impl Queues {
         self.last_job += 1;
         let id = self.last_job;
         let queue = self.apps.entry(app.clone()).or_default();
-        let held = None;
-        queue.jobs.insert(id, Job { work, answer, held });
+        let job = Job {
+            work,
+            answer,
+            held: None,
+            abandoned: Vec::new(),
+        };
+        queue.jobs.insert(id, job);
         queue.waiting.push_back(id);
         queue.hand_out();
         id
@@ -142,6 +152,7 @@ impl Queues {
         }
         let queue = self.apps.entry(app.clone()).or_default();
         queue.streams.insert(self.last_stream, sender);
+        queue.take_up_abandoned();
         queue.hand_out();
         self.last_stream
     }
@@ -187,13 +198,20 @@ impl Queues {
         queue.hand_out();
     }
 
-    /// Takes work from whoever has it, without handing it out.
-    pub(super) fn abandon(&mut self, app: &AppId, token: &str) -> Option<JobId> {
+    /// Takes work from whoever has it, without handing it out. Returns how often that has happened
+    /// to it as well.
+    pub(super) fn abandon(&mut self, app: &AppId, token: &str) -> Option<(JobId, usize)> {
         let queue = self.apps.get_mut(app)?;
         let id = queue.tokens.get(token).copied()?;
+        let job = queue.jobs.get_mut(&id)?;
+        job.abandoned
+            .extend(job.held.as_ref().map(|held| held.stream));
+        job.abandoned
+            .drain(..job.abandoned.len().saturating_sub(ABANDONED_MAX));
+        let times = job.abandoned.len();
         queue.let_go(id);
         queue.hand_out();
-        Some(id)
+        Some((id, times))
     }
 
     /// Hands out again what was abandoned, unless it was taken out.
@@ -254,6 +272,14 @@ impl Queue {
         self.jobs.remove(&id)
     }
 
+    /// A new stream may take what others gave up.
+    fn take_up_abandoned(&mut self) {
+        let given_up = |id: &&JobId| self.jobs[*id].held.is_none() && !self.waiting.contains(id);
+        let mut found: Vec<_> = self.jobs.keys().filter(given_up).copied().collect();
+        found.sort_unstable();
+        self.waiting.extend(found);
+    }
+
     /// Gives what waits to streams that take it and have room: the one with the least to do first.
     fn hand_out(&mut self) {
         let mut left = VecDeque::new();
@@ -267,7 +293,7 @@ impl Queue {
                 .iter_mut()
                 .filter(|(_, stream)| stream.has_room(work.kind))
                 .filter(|(_, stream)| stream.takes(work.kind, &work.name, work.version.as_deref()))
-                .min_by_key(|(_, stream)| stream.busy(work.kind));
+                .min_by_key(|(id, stream)| (job.abandoned.contains(id), stream.busy(work.kind)));
             let Some((stream, sender)) = free else {
                 left.push_back(id);
                 if !self.streams.values().any(Sender::has_any_room) {
@@ -391,7 +417,8 @@ mod tests {
         let mut a = push(&mut queues, "a");
         push(&mut queues, "b");
         let token = handed(&mut items).remove(0).1;
-        let job = queues.abandon(&app(), &token).unwrap();
+        let (job, times) = queues.abandon(&app(), &token).unwrap();
+        assert_eq!(times, 1);
         let b = handed(&mut items).remove(0);
         assert_eq!(b.0, "b");
         queues.resume(&app(), job);
@@ -399,6 +426,28 @@ mod tests {
         let again = handed(&mut items).remove(0).1;
         queues.answer(&app(), &again, "", answer());
         assert!(a.try_recv().is_ok());
+    }
+
+    #[test]
+    fn what_one_gives_up_goes_to_another() {
+        let mut queues = Queues::default();
+        let (_, mut gives_up) = connected(&mut queues, 9);
+        push(&mut queues, "a");
+        let token = handed(&mut gives_up).remove(0).1;
+        let (job, _) = queues.abandon(&app(), &token).unwrap();
+        let (_, mut other) = connected(&mut queues, 9);
+        assert_eq!(
+            handed(&mut other)[0].0,
+            "a",
+            "a new stream takes it at once"
+        );
+        queues.resume(&app(), job);
+        assert!(handed(&mut gives_up).is_empty());
+        push(&mut queues, "b");
+        let token = handed(&mut gives_up).remove(0).1;
+        let (job, _) = queues.abandon(&app(), &token).unwrap();
+        queues.resume(&app(), job);
+        assert_eq!(handed(&mut other)[0].0, "b", "though it has more to do");
     }
 
     #[test]

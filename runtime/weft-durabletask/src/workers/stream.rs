@@ -98,8 +98,8 @@ impl Filter {
     fn takes(&self, kind: Kind, name: &str, version: Option<&str>) -> bool {
         let versions = self.0.get(&(kind, name.to_owned()));
         versions.is_some_and(|versions| {
-            // Activities are asked for without one.
-            kind == Kind::Activity
+            // SDKs ask for activities without one, also where they filter by it.
+            (kind == Kind::Activity && version.is_none())
                 || versions.is_empty()
                 || versions.contains(version.unwrap_or_default())
         })

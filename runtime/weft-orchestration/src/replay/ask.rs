@@ -92,6 +92,7 @@ impl Replay {
                     input: call.input.clone(),
                     attempt: call.attempt,
                     call: call.first_id,
+                    labels: None,
                 };
                 if self.decide(decision)? {
                     self.live.tasks.push(NewTask {
@@ -101,6 +102,7 @@ impl Replay {
                         input: call.input,
                         attempt: call.attempt,
                         call: call.first_id,
+                        labels: None,
                     });
                 }
             }
@@ -110,6 +112,7 @@ impl Replay {
                     name: call.name.clone(),
                     instance: child.clone(),
                     input: call.input.clone(),
+                    labels: None,
                 };
                 if self.decide(decision)? {
                     let start = self.child_start(&child, id, call.name, call.input);
@@ -131,8 +134,10 @@ impl Replay {
                 instance: self.instance.clone(),
                 execution: parent.execution,
                 task: id,
+                name: Some(parent.name.clone()),
             }),
             trace_parent: parent.trace_parent.clone(),
+            trace_state: parent.trace_state.clone(),
             ..Start::new(execution, name, input)
         }
     }

@@ -13,8 +13,8 @@ use super::entity::unlocks;
 use super::track::{self, Known, Unanswered};
 use super::{Error, Next, child_execution, next_execution};
 use crate::{
-    After, Caller, Event, EventKind, Failure, Limits, LockOwner, LockRequest, Message, NewTask,
-    NewTimer, Operation, Outcome, Outgoing, Parent, Payload, Start, Timestamp, Turn,
+    After, Caller, Event, EventKind, Failure, Labels, Limits, LockOwner, LockRequest, Message,
+    NewTask, NewTimer, Operation, Outcome, Outgoing, Parent, Payload, Start, Timestamp, Turn,
 };
 
 /// What a worker decides. `id` is the number of the decision.
@@ -24,6 +24,7 @@ pub enum Decision {
         id: u32,
         name: String,
         input: Payload,
+        labels: Labels,
     },
     Child {
         id: u32,
@@ -31,8 +32,7 @@ pub enum Decision {
         /// `{parent}:{id}` where absent.
         instance: Option<InstanceId>,
         input: Payload,
-        version: Option<String>,
-        tags: BTreeMap<String, String>,
+        labels: Labels,
     },
     Timer {
         id: u32,
@@ -279,7 +279,12 @@ impl External {
         };
         let execution = start.execution;
         match decision {
-            Decision::Task { id, name, input } => {
+            Decision::Task {
+                id,
+                name,
+                input,
+                labels,
+            } => {
                 self.check_call(&name, &input)?;
                 let before = self.attempts(id);
                 let task = NewTask {
@@ -289,6 +294,7 @@ impl External {
                     input: input.clone(),
                     attempt: before + 1,
                     call: id,
+                    labels: labels.clone().kept(),
                 };
                 self.record(EventKind::TaskScheduled {
                     id,
@@ -296,6 +302,7 @@ impl External {
                     input,
                     attempt: task.attempt,
                     call: id,
+                    labels: labels.kept(),
                 })?;
                 self.turn.tasks.push(task);
             }
@@ -304,8 +311,7 @@ impl External {
                 name,
                 instance,
                 input,
-                version,
-                tags,
+                labels,
             } => {
                 self.check_call(&name, &input)?;
                 let child = match instance.or_else(|| self.instance.child(id)) {
@@ -320,16 +326,23 @@ impl External {
                     name: name.clone(),
                     instance: child.clone(),
                     input: input.clone(),
+                    labels: labels.clone().kept(),
                 })?;
+                let (trace_parent, trace_state) = match labels.trace_parent {
+                    None => (start.trace_parent, start.trace_state),
+                    own => (own, labels.trace_state),
+                };
                 let message = Message::Start(Start {
                     parent: Some(Parent {
                         instance: self.instance.clone(),
                         execution,
                         task: id,
+                        name: Some(start.name),
                     }),
-                    trace_parent: start.trace_parent,
-                    version,
-                    tags,
+                    trace_parent,
+                    trace_state,
+                    version: labels.version,
+                    tags: labels.tags,
                     ..Start::new(child_execution(execution, id, attempt, &child), name, input)
                 });
                 self.send(child, message);

@@ -34,6 +34,7 @@ impl SandboxRunner {
             task: call.call,
             name: &call.name,
             input: &call.input,
+            labels: call.labels.as_deref(),
         };
         self.workers.activity(work).await
     }

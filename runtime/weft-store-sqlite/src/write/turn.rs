@@ -263,7 +263,7 @@ impl Tx<'_> {
     ) -> rusqlite::Result<()> {
         self.state.last_task += 1;
         let sql = "INSERT INTO task (shard, seq, instance, execution, id, name, input, attempt, \
-                   call) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+                   call, labels) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         self.execute(
             sql,
             params![
@@ -276,6 +276,7 @@ impl Tx<'_> {
                 task.input.as_str(),
                 task.attempt,
                 task.call,
+                task.labels.as_ref().map(json),
             ],
         )?;
         Ok(())

@@ -68,6 +68,7 @@ pub(crate) async fn step(
                 input: Payload::null(),
                 attempt: 1,
                 call: id,
+                labels: None,
             }],
             timers: Vec::new(),
             canceled_timers: Vec::new(),

@@ -156,6 +156,7 @@ fn child_start(number: u128, parent: &InstanceKey, task: u32) -> Start {
             instance: parent.id.clone(),
             execution: execution(1),
             task,
+            name: Some("flow".to_owned()),
         }),
         ..start(number)
     }
@@ -186,6 +187,11 @@ fn task(number: u128, id: u32) -> NewTask {
         input: text("task"),
         attempt: 2,
         call: id,
+        labels: weft_orchestration::Labels {
+            version: Some("1.2".to_owned()),
+            ..Default::default()
+        }
+        .kept(),
     }
 }
 

@@ -42,6 +42,7 @@ async fn begin_parent<S: Store + ?Sized>(
                     input: text("task"),
                     attempt: 2,
                     call: 5,
+                    labels: None,
                 },
             ]);
             let start = Message::Start(child_start(2, parent, 4));

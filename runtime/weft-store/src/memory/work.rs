@@ -203,6 +203,7 @@ impl State {
             input,
             attempt,
             call,
+            labels,
         } = task.task.clone();
         PendingTask {
             seq,
@@ -214,6 +215,7 @@ impl State {
             input,
             attempt,
             call,
+            labels,
         }
     }
 

@@ -55,6 +55,7 @@ impl Loop {
                 input: task.input.clone(),
                 attempt: task.attempt,
                 call: task.call,
+                labels: task.labels.clone(),
                 revision: task.revision,
             };
             let result = shared.runner.activity(call).await;

@@ -296,6 +296,7 @@ impl Loop {
                 input: task.input,
                 attempt: task.attempt,
                 call: task.call,
+                labels: task.labels,
                 revision: committed.revision,
             });
         }

@@ -67,6 +67,7 @@ pub(super) async fn step(
             input: Payload::null(),
             attempt: 1,
             call: id,
+            labels: None,
         }],
         timers: Vec::new(),
         canceled_timers: Vec::new(),

@@ -25,6 +25,7 @@ fn task(id: u32) -> Decision {
         id,
         name: "work".to_owned(),
         input: Payload::null(),
+        labels: Labels::default(),
     }
 }
 

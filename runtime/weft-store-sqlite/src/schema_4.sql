@@ -1,0 +1,3 @@
+-- Version 4. What stands beside a call of an activity.
+
+ALTER TABLE task ADD COLUMN labels TEXT;
