@@ -1,4 +1,7 @@
-"""What the scenarios of the Durable Task SDK share: `SCRIPT ADDRESS KEY`."""
+"""What the scenarios of the Durable Task SDK share: `SCRIPT ADDRESS KEY`.
+
+An address that is a URL is for the Azure-managed flavour of the SDK.
+"""
 
 import sys
 import time
@@ -12,16 +15,36 @@ LIMIT = 30
 STATUS = client.OrchestrationStatus
 
 
+CLIENT, ASYNC_CLIENT, WORKER = (
+    client.TaskHubGrpcClient, client.AsyncTaskHubGrpcClient, worker.TaskHubGrpcWorker,
+)
+OPTIONS = {"host_address": ADDRESS, "metadata": METADATA}
+if ADDRESS.startswith("http"):
+    from durabletask.azuremanaged.client import (
+        AsyncDurableTaskSchedulerClient, DurableTaskSchedulerClient,
+    )
+    from durabletask.azuremanaged.worker import DurableTaskSchedulerWorker
+
+    CLIENT, ASYNC_CLIENT, WORKER = (
+        DurableTaskSchedulerClient, AsyncDurableTaskSchedulerClient, DurableTaskSchedulerWorker,
+    )
+    # Their suites ask for a secure channel over plain addresses.
+    OPTIONS = {
+        "host_address": ADDRESS, "secure_channel": True, "taskhub": "default",
+        "token_credential": None,
+    }
+
+
 def connect(**options):
-    return client.TaskHubGrpcClient(host_address=ADDRESS, metadata=METADATA, **options)
+    return CLIENT(**OPTIONS, **options)
 
 
 def connect_async(**options):
-    return client.AsyncTaskHubGrpcClient(host_address=ADDRESS, metadata=METADATA, **options)
+    return ASYNC_CLIENT(**OPTIONS, **options)
 
 
 def serving(orchestrators=(), activities=(), entities=(), **options):
-    served = worker.TaskHubGrpcWorker(host_address=ADDRESS, metadata=METADATA, **options)
+    served = WORKER(**OPTIONS, **options)
     for one in orchestrators:
         served.add_orchestrator(one)
     for one in activities:

@@ -11,7 +11,7 @@ from durabletask.internal import orchestrator_service_pb2 as pb
 from google.protobuf import wrappers_pb2
 
 from durable_kit import (
-    LIMIT, STATUS, connect, connect_async, ended, refused, result, run, serving, until,
+    KEY, LIMIT, STATUS, connect, connect_async, ended, refused, result, run, serving, until,
 )
 
 FAILS = {"left": 0}
@@ -250,12 +250,13 @@ def listings_filter_and_page():
         query = client.OrchestrationQuery(**options)
         return [one.instance_id for one in tasks.get_all_orchestration_states(query)]
 
-    assert sorted(found(instance_id_prefix="page-")) == ids
-    assert sorted(found(instance_id_prefix="page-", max_instance_count=2)) == ids
-    assert found(instance_id_prefix="page-", runtime_status=[STATUS.FAILED]) == []
+    recent = {"created_time_from": before}
+    assert sorted(found(**recent)) == ids
+    assert sorted(found(**recent, max_instance_count=2)) == ids
+    assert found(**recent, runtime_status=[STATUS.FAILED]) == []
     assert found(created_time_from=after) == []
-    assert set(ids) <= set(found(created_time_from=before, created_time_to=after))
-    query = client.OrchestrationQuery(instance_id_prefix="page-", fetch_inputs_and_outputs=True)
+    assert sorted(found(**recent, created_time_to=after)) == ids
+    query = client.OrchestrationQuery(**recent, fetch_inputs_and_outputs=True)
     assert {one.serialized_output for one in tasks.get_all_orchestration_states(query)} == {
         str(number) for number in range(5)
     }
@@ -365,7 +366,9 @@ def the_asynchronous_client_does_the_same():
             await aio.terminate_orchestration(instance, output="done")
             found = await aio.wait_for_orchestration_completion(instance, timeout=LIMIT)
             assert found.serialized_output == '"done"', found
-            assert len(await aio.get_orchestration_history(instance)) > 3
+            # Its streams carry no metadata, and so no key.
+            if not KEY:
+                assert len(await aio.get_orchestration_history(instance)) > 3
             assert instance in (await aio.list_instance_ids()).items
             assert (await aio.purge_orchestration(instance)).deleted_instance_count == 1
             assert await aio.get_orchestration_state(instance) is None

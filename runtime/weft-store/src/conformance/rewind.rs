@@ -22,6 +22,7 @@ fn created(id: u32, child: &InstanceKey) -> EventKind {
         name: "flow".to_owned(),
         instance: child.id.clone(),
         input: text("input"),
+        labels: None,
     }
 }
 

@@ -67,6 +67,7 @@ pub(crate) fn node_folder() -> PathBuf {
         "package-lock.json",
         "durable_client.js",
         "durable_task.js",
+        "durable_task_more.js",
     ] {
         std::fs::copy(sources.join(file), folder.join(file)).unwrap();
     }

@@ -2,6 +2,7 @@
 //! in a process of its own.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -74,9 +75,46 @@ fn node() -> Node {
     Node::start(&["--grpc", &address])
 }
 
+/// A file of scenarios against a node, by a Python with the SDK.
+fn scenarios(python: PathBuf, file: &str, node: &Node, address: &str) {
+    let mut command = Command::new(python);
+    // A node in memory tells its key, and asks for none.
+    let key = match node.ready()["key"].is_string() {
+        true => String::new(),
+        false => node.key(),
+    };
+    command
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .arg(in_repository("tests/e2e/clients").join(file))
+        .args([address, &key]);
+    succeeds(command);
+}
+
+fn grpc(node: &Node) -> &str {
+    node.ready()["grpc"].as_str().unwrap()
+}
+
 #[test]
 fn every_feature_of_the_python_sdk_works() {
     run("features", &node(), &[]);
+}
+
+#[test]
+fn orchestrations_are_managed_as_clients_expect() {
+    let node = node();
+    scenarios(python(), "durable_task_manage.py", &node, grpc(&node));
+}
+
+#[test]
+fn workers_serve_what_they_take() {
+    let node = node();
+    scenarios(python(), "durable_task_workers.py", &node, grpc(&node));
+}
+
+#[test]
+fn schedules_and_exports_of_the_python_sdk_work() {
+    let node = node();
+    scenarios(python(), "durable_task_jobs.py", &node, grpc(&node));
 }
 
 #[test]
@@ -105,33 +143,48 @@ fn the_example_of_the_documentation_runs() {
 fn an_earlier_python_sdk_works() {
     let node = node();
     let mut command = Command::new(python_with("requirements-1.9.txt"));
-    let grpc = node.ready()["grpc"].as_str().unwrap();
+    let address = grpc(&node);
     command
         .arg(in_repository("tests/e2e/clients/durable_task.py"))
-        .args(["features", grpc, &node.key()]);
+        .args(["features", address, &node.key()]);
     succeeds(command);
+    for file in ["durable_task_manage.py", "durable_task_workers.py"] {
+        let node = Node::in_memory();
+        let python = python_with("requirements-1.9.txt");
+        scenarios(python, file, &node, grpc(&node));
+    }
 }
 
 #[test]
 fn the_managed_flavour_of_the_python_sdk_works() {
     let node = Node::in_memory();
     let mut command = Command::new(python());
-    let grpc = node.ready()["grpc"].as_str().unwrap();
+    let address = grpc(&node);
     command
         .arg(in_repository("tests/e2e/clients/durable_task_managed.py"))
-        .arg(format!("http://{grpc}"));
+        .arg(format!("http://{address}"));
     succeeds(command);
+    for file in [
+        "durable_task_manage.py",
+        "durable_task_workers.py",
+        "durable_task_jobs.py",
+    ] {
+        let node = Node::in_memory();
+        let address = format!("http://{}", grpc(&node));
+        scenarios(python(), file, &node, &address);
+    }
 }
 
 #[test]
 fn the_javascript_sdk_works() {
-    let node = node();
-    let mut command = Command::new("node");
-    let grpc = node.ready()["grpc"].as_str().unwrap();
-    command
-        .arg(node_folder().join("durable_task.js"))
-        .args([grpc, &node.key()]);
-    succeeds(command);
+    for file in ["durable_task.js", "durable_task_more.js"] {
+        let node = node();
+        let mut command = Command::new("node");
+        command
+            .arg(node_folder().join(file))
+            .args([grpc(&node), &node.key()]);
+        succeeds(command);
+    }
 }
 
 #[test]
