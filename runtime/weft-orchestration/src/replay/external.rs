@@ -113,7 +113,10 @@ struct InTurn {
 #[derive(Debug)]
 enum Ending {
     Outcome(Outcome),
-    Continue { start: Start, carried: Vec<Message> },
+    Continue {
+        start: Box<Start>,
+        carried: Vec<Message>,
+    },
 }
 
 impl External {
@@ -471,14 +474,14 @@ impl External {
                     carried: carried
                         .map(|(name, payload)| Message::Event { name, payload })
                         .collect(),
-                    start: Start {
+                    start: Box::new(Start {
                         execution: next_execution(execution),
                         input,
                         version: version.or(start.version.clone()),
                         scheduled_at: None,
                         seed: None,
                         ..start
-                    },
+                    }),
                 });
             }
         }
@@ -609,6 +612,7 @@ impl External {
                 let closing = EventKind::ContinuedAsNew {
                     input: start.input.clone(),
                 };
+                let start = *start;
                 (After::ContinuedAsNew { start, carried }, Some(closing))
             }
         };

@@ -98,7 +98,8 @@ const waits = async function* waits(ctx) {
   return event;
 };
 const over = async function* over(ctx) {
-  return yield ctx.callSubOrchestrator(waits);
+  const instanceId = `${ctx.instanceId}-below`;
+  return yield ctx.callSubOrchestrator(waits, undefined, { instanceId });
 };
 const sends = async function* sends(ctx, target) {
   ctx.sendEvent(target, "go", { from: ctx.instanceId });
@@ -216,7 +217,10 @@ async function manages() {
   const output = { reason: "test", data: [1, 2, 3] };
   await client.terminateOrchestration(stopped, terminateOptions({ output, recursive: true }));
   assert.deepEqual(JSON.parse((await ended(stopped)).serializedOutput), output);
-  const below = await ended(`${stopped}:0001`);
+  const below = await until(async () => {
+    const state = await client.getOrchestrationState(`${stopped}-below`);
+    return state?.runtimeStatus === OrchestrationStatus.TERMINATED && state;
+  }, "the child's end");
   assert.equal(below.runtimeStatus, OrchestrationStatus.TERMINATED);
   assert.equal((await client.purgeOrchestration(stopped, { recursive: true })).deletedInstanceCount, 2);
   assert.equal(await client.getOrchestrationState(stopped), undefined);
