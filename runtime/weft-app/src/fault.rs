@@ -9,6 +9,9 @@ use serde::Serialize;
 pub struct Fault {
     /// JSON pointer (RFC 6901) of the value at fault; empty for the whole document.
     pub pointer: String,
+    /// Where in the text at `pointer`, in characters from its start, where a part of it is to blame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<usize>,
     pub message: String,
     /// What to do instead.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -20,6 +23,7 @@ impl Fault {
     pub fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             pointer: pointer.into(),
+            offset: None,
             message: message.into(),
             hint: None,
         }

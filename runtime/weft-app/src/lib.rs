@@ -33,5 +33,5 @@ pub use retention::Retention;
 pub use route::{Constraint, InvalidRoute, RouteTemplate, Segment};
 pub use settings::Settings;
 pub use workflow::{
-    ProjectFiles, Workflow, WorkflowKind, WorkflowOutline, WorkflowParts, assemble,
+    ProjectFiles, Workflow, WorkflowFaults, WorkflowKind, WorkflowOutline, WorkflowParts, assemble,
 };

@@ -7,6 +7,7 @@
 
 mod body;
 mod check;
+mod definition;
 mod project;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use serde_json::value::RawValue;
 use crate::fault::Faults;
 
 use body::Members;
+pub use definition::WorkflowFaults;
 pub use project::{ProjectFiles, assemble};
 
 /// A workflow of an app.
@@ -76,11 +78,25 @@ impl Workflow {
     /// Every fault of the document, with its JSON pointer.
     pub fn parse(document: &str) -> Result<Self, Faults> {
         let document = document.trim_start_matches('\u{feff}');
-        let kind = check::check(document)?;
+        Faults::check(Self::examine(document).errors)?;
         Ok(Self {
             document: document.to_owned(),
-            kind,
+            kind: check::check(document)?,
         })
+    }
+
+    /// Everything that can be said about a document, whether it can be deployed or not.
+    #[must_use]
+    pub fn examine(document: &str) -> WorkflowFaults {
+        let document = document.trim_start_matches('\u{feff}');
+        let mut found = definition::faults(document);
+        if let Err(faults) = check::check(document) {
+            let others = faults.as_slice().iter();
+            let new =
+                others.filter(|fault| !found.errors.iter().any(|e| e.pointer == fault.pointer));
+            found.errors = new.cloned().chain(found.errors.iter().cloned()).collect();
+        }
+        found
     }
 
     /// The author's text.

@@ -14,6 +14,8 @@ const MEMBERS: [&str; 6] = [
     "appSettings",
     "artifacts",
 ];
+/// Agents and state machines keep their state, too.
+const STATEFUL: [&str; 4] = ["stateful", "agent", "agentic", "statemachine"];
 const NESTED_MAX: usize = 64;
 
 /// The kind of a document that can be deployed.
@@ -43,7 +45,7 @@ fn kind(root: &Map<String, Value>, faults: &mut Vec<Fault>) -> WorkflowKind {
     let stated = root.get("kind").or_else(of_resource);
     match stated {
         None | Some(Value::Null) => WorkflowKind::default(),
-        Some(Value::String(text)) if text.eq_ignore_ascii_case("stateful") => {
+        Some(Value::String(text)) if STATEFUL.contains(&&*text.to_ascii_lowercase()) => {
             WorkflowKind::Stateful
         }
         Some(Value::String(text)) if text.eq_ignore_ascii_case("stateless") => {

@@ -7,9 +7,10 @@ use super::*;
 const BODY: &str = r#"{
   "kind": "stateless",
   "definition": {"triggers": {"manual": {"type": "Request"}}, "actions": {
-    "Loop": {"type": "Foreach", "actions": {"If": {"type": "If", "actions": {"A": {}},
-      "else": {"actions": {"B": {}, "C": {}}}}}},
-    "Switch": {"type": "Switch", "cases": {"x": {"actions": {"D": {}}}}, "default": {"actions": {"E": {}}}}
+    "Loop": {"type": "Foreach", "foreach": [1], "actions": {"If": {"type": "If", "expression": "@true",
+      "actions": {"A": {"type": "Scope"}}, "else": {"actions": {"B": {"type": "Scope"}, "C": {"type": "Scope"}}}}}},
+    "Switch": {"type": "Switch", "expression": "@1", "cases": {"x": {"case": 1, "actions": {"D": {"type": "Scope"}}}},
+      "default": {"actions": {"E": {"type": "Scope"}}}}
   }},
   "appSettings": {"a": "1", "b": 2},
   "artifacts": {"maps": {"m.xslt": "<x/>"}}
@@ -51,21 +52,34 @@ fn lists_every_fault_of_a_body_with_its_pointer() {
         let faults = faults.as_slice().iter();
         faults.map(|fault| fault.pointer.clone()).collect()
     };
-    let found = pointers(
-        r#"{"definition": {"triggers": {}, "actions": {}}, "kind": "Agent", "parameters": [],
+    let mut found = pointers(
+        r#"{"definition": {"triggers": {}, "actions": {}}, "kind": "Odd", "parameters": [],
             "connections": 1, "appsettings": {}, "appSettings": {"a": {}},
             "artifacts": {"maps": 1, "schemas": {"s": 2}}}"#,
+    );
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "/appSettings/a",
+            "/appsettings",
+            "/artifacts/maps",
+            "/artifacts/schemas/s",
+            "/connections",
+            "/kind",
+            "/parameters",
+        ]
+    );
+    let found = pointers(
+        r#"{"definition": {"triggers": {"t": {"type": "Requst"}},
+            "actions": {"A": {"type": "Compose", "inputs": "@concat('a'", "runAfter": {"B": ["Succeeded"]}}}}}"#,
     );
     assert_eq!(
         found,
         [
-            "/kind",
-            "/parameters",
-            "/connections",
-            "/appsettings",
-            "/appSettings/a",
-            "/artifacts/maps",
-            "/artifacts/schemas/s",
+            "/definition/triggers/t/type",
+            "/definition/actions/A/runAfter/B",
+            "/definition/actions/A/inputs",
         ]
     );
     for text in ["", "[]", "{", "1"] {
@@ -132,11 +146,11 @@ fn what_lies_around_a_bare_definition_is_put_beside_it() {
     let files = Files(BTreeMap::from([
         (
             "w/workflow.json",
-            r#"{"triggers": {}, "actions": {}, "parameters": {"p": {}}}"#,
+            r#"{"triggers": {}, "actions": {}, "parameters": {"p": {"type": "Int"}}}"#,
         ),
         ("w/parameters.json", r#"{"p": {"value": 1}}"#),
     ]));
     let workflow = Workflow::parse(&assemble(&files, "w").unwrap()).unwrap();
     assert_eq!(workflow.parts().parameters, Some(r#"{"p": {"value": 1}}"#));
-    assert!(workflow.parts().definition.contains(r#""p": {}"#));
+    assert!(workflow.parts().definition.contains(r#""p": {"type""#));
 }

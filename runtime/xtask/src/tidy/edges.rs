@@ -10,7 +10,7 @@ const EDGES: [(&str, &[&str]); 14] = [
     ("weft-id", &[]),
     ("weft-orchestration", &["id"]),
     ("weft-workflow", &["orchestration", "id"]),
-    ("weft-app", &["orchestration", "id"]),
+    ("weft-app", &["orchestration", "workflow", "id"]),
     ("weft-store", &["app", "orchestration", "id"]),
     (
         "weft-store-sqlite",
