@@ -98,7 +98,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Tenants(command) => block_on(tenants::run(command, target)),
         Command::Logs(args) => block_on(logs::run(args, target)),
         Command::Doctor(args) => block_on(doctor::run(args, target)),
-        Command::Expr(args) => expr::run(&args),
+        Command::Expr(args) => expr::run(&args, target),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

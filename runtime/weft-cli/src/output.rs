@@ -105,6 +105,31 @@ pub(crate) fn shorten(text: &str, width: usize) -> String {
     format!("{kept}…")
 }
 
+/// A text of one line with a mark below one of its characters; of a long text, what is around it.
+/// `None` where the text has no such character (its end counts as one).
+pub(crate) fn pointed(text: &str, offset: usize) -> Option<String> {
+    const AROUND: usize = 60;
+    let chars: Vec<char> = text.chars().collect();
+    if offset > chars.len() {
+        return None;
+    }
+    let (from, to) = match chars.len() > 2 * AROUND {
+        true => (
+            offset.saturating_sub(AROUND),
+            chars.len().min(offset + AROUND),
+        ),
+        false => (0, chars.len()),
+    };
+    let shown: String = chars[from..to]
+        .iter()
+        .map(|c| if c.is_control() { ' ' } else { *c })
+        .collect();
+    let before = if from > 0 { "…" } else { "" };
+    let behind = if to < chars.len() { "…" } else { "" };
+    let blanks = " ".repeat(before.chars().count() + offset - from);
+    Some(format!("  {before}{shown}{behind}\n  {blanks}^"))
+}
+
 /// Bytes with a unit.
 pub(crate) fn bytes(count: u64) -> String {
     let units = ["B", "KiB", "MiB", "GiB"];
@@ -134,6 +159,18 @@ mod tests {
             table.lines(),
             ["NAME         KIND", "a-long-name  http", "b"]
         );
+    }
+
+    #[test]
+    fn the_character_is_pointed_at() {
+        assert_eq!(pointed("ab", 1).as_deref(), Some("  ab\n   ^"));
+        assert_eq!(pointed("ab", 2).as_deref(), Some("  ab\n    ^"));
+        assert_eq!(pointed("ab", 3), None);
+        let long = format!("{}X{}", "a\n".repeat(100), "b".repeat(200));
+        let shown = pointed(&long, 200).unwrap();
+        let (text, mark) = shown.split_once('\n').unwrap();
+        let at = mark.chars().position(|c| c == '^').unwrap();
+        assert_eq!(text.chars().nth(at), Some('X'), "{shown}");
     }
 
     #[test]

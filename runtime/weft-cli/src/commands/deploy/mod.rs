@@ -26,6 +26,8 @@ pub(crate) struct Args {
     name: Option<String>,
 }
 
+pub(crate) use workflow::found_at as workflows_at;
+
 pub(crate) async fn run(args: Args, target: &Target) -> Result<()> {
     let client = target.client()?;
     let workflows = match args.what.join("weft.toml").is_file() {

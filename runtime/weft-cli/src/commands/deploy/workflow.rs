@@ -19,7 +19,7 @@ const WORKFLOW: &str = "workflow.json";
 
 /// The workflows at a path, which is a file or a folder without a `weft.toml`; none where it has
 /// none.
-pub(super) fn found_at(what: &Path) -> Vec<PathBuf> {
+pub(crate) fn found_at(what: &Path) -> Vec<PathBuf> {
     if what.is_file() || what.join(WORKFLOW).is_file() {
         return vec![what.to_owned()];
     }

@@ -3,6 +3,7 @@
 mod delete;
 mod list;
 mod show;
+mod validate;
 
 use anyhow::Result;
 
@@ -17,6 +18,8 @@ pub(crate) enum Command {
     List,
     /// Print what was deployed of a workflow, as its author wrote it
     Show(Args),
+    /// Check definitions on this machine and tell every fault
+    Validate(validate::Args),
     /// Remove a workflow; its runs go on to their end
     Delete(Args),
 }
@@ -31,6 +34,7 @@ pub(crate) async fn run(command: Command, target: &Target) -> Result<()> {
     match command {
         Command::List => list::run(target).await,
         Command::Show(args) => show::run(&args, target).await,
+        Command::Validate(args) => validate::run(&args, target),
         Command::Delete(args) => delete::run(&args, target).await,
     }
 }
