@@ -138,10 +138,18 @@ fn to_float(text: &str, locale: Option<&str>) -> Option<f64> {
     plain_number(text, locale)?.parse().ok()
 }
 
+/// Digits may well be too large for a float.
+fn finite(text: &str, number: f64) -> bool {
+    number.is_finite() || text.contains(|c: char| c.is_ascii_digit())
+}
+
 pub(super) fn float(call: &mut Invocation<'_>, args: &[Value]) -> Outcome {
     let locale = call.optional_string(args, 1)?;
     let found = match &args[0] {
-        Value::String(text) => to_float(text, locale),
+        // Without a locale the names of what is no number are not read.
+        Value::String(text) => {
+            to_float(text, locale).filter(|f| locale.is_some() || finite(text, *f))
+        }
         other => other.to_f64(),
     };
     found.map(Value::Float).ok_or_else(|| {
@@ -176,15 +184,24 @@ fn to_int(text: &str, locale: Option<&str>) -> Option<i64> {
     }))
 }
 
+/// Text goes through a floating-point number, as it does at the peer: beyond 2^53 the nearest one
+/// counts, and what is no number at all is the least integer.
+fn rounded_int(text: &str, locale: Option<&str>) -> Option<i64> {
+    if text.trim().eq_ignore_ascii_case("nan") {
+        return Some(i64::MIN);
+    }
+    if text.trim_end().ends_with(['-', '+']) {
+        return None;
+    }
+    Value::Float(plain_number(text, locale)?.parse().ok()?).as_i64()
+}
+
 pub(super) fn int(call: &mut Invocation<'_>, args: &[Value]) -> Outcome {
     let locale = call.optional_string(args, 1)?;
     let found = match &args[0] {
-        Value::Int(number) => Some(*number),
         Value::Bool(truth) => Some(i64::from(*truth)),
-        Value::String(text) => to_int(text, locale),
-        Value::Decimal(number) if number.fract().is_zero() => number.to_i64(),
-        Value::Float(number) if number.fract() == 0.0 => to_int(&format!("{number}"), None),
-        _ => None,
+        Value::String(text) => rounded_int(text, locale),
+        other => other.as_i64(),
     };
     found.map(Value::Int).ok_or_else(|| {
         call.wrong(
@@ -323,7 +340,18 @@ enum Data {
     Plain(String),
 }
 
-fn data_of(call: &Invocation<'_>, args: &[Value]) -> Result<(String, Data), EvalError> {
+/// What the data is wanted as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Text,
+    Binary,
+}
+
+fn data_of(
+    call: &Invocation<'_>,
+    args: &[Value],
+    wanted: Use,
+) -> Result<(String, Data), EvalError> {
     let text = call.string(args, 0)?;
     let wrong = || {
         call.error(format_args!(
@@ -344,6 +372,22 @@ fn data_of(call: &Invocation<'_>, args: &[Value]) -> Result<(String, Data), Eval
     if kind.split(';').skip(1).any(str::is_empty) || (kind.is_empty() && head == ";") {
         return Err(wrong());
     }
+    // Directly behind the type the peer reads an encoding, and knows no other than UTF-8.
+    let first = kind.split(';').nth(1).map(str::to_ascii_lowercase);
+    let charset = first
+        .as_deref()
+        .and_then(|first| first.strip_prefix("charset="));
+    if wanted == Use::Text && charset.is_some_and(|charset| charset != "utf-8") {
+        return Err(wrong());
+    }
+    let parameters = kind.split(';').skip(1);
+    if wanted == Use::Binary
+        && parameters
+            .into_iter()
+            .any(|parameter| !parameter.contains('='))
+    {
+        return Err(wrong());
+    }
     let kind = match kind.split(';').next() {
         None | Some("") => format!("text/plain{kind}"),
         Some(_) => kind.to_owned(),
@@ -356,7 +400,7 @@ fn data_of(call: &Invocation<'_>, args: &[Value]) -> Result<(String, Data), Eval
 }
 
 pub(super) fn data_uri_to_binary(call: &mut Invocation<'_>, args: &[Value]) -> Outcome {
-    let (kind, data) = data_of(call, args)?;
+    let (kind, data) = data_of(call, args, Use::Binary)?;
     let media = kind.split(';').next().unwrap_or_default();
     if media.split('/').filter(|part| !part.is_empty()).count() != 2
         || media.matches('/').count() != 1
@@ -373,7 +417,7 @@ pub(super) fn data_uri_to_binary(call: &mut Invocation<'_>, args: &[Value]) -> O
 }
 
 pub(super) fn data_uri_to_string(call: &mut Invocation<'_>, args: &[Value]) -> Outcome {
-    let (_, data) = data_of(call, args)?;
+    let (_, data) = data_of(call, args, Use::Text)?;
     let bytes = match data {
         Data::Encoded(encoded) => decoded(call, &encoded)?,
         Data::Plain(plain) => unescaped(&plain),

@@ -6,7 +6,7 @@ mod parse;
 mod zone;
 
 use jiff::civil::{DateTime, Time};
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Span, ToSpan as _};
 
 use crate::value::Value;
@@ -249,8 +249,17 @@ fn in_zone(call: &Invocation<'_>, utc: DateTime, zone: &TimeZone) -> Result<Date
     Ok(zone.to_datetime(at))
 }
 
+/// A time that clocks show twice is the later one, which is standard time; one that they skip is an
+/// error, as in .NET.
 fn to_utc(call: &Invocation<'_>, local: DateTime, zone: &TimeZone) -> Result<DateTime, EvalError> {
-    let at = zone.to_timestamp(local).map_err(|_| out_of_range(call))?;
+    let ambiguous = zone.to_ambiguous_timestamp(local);
+    if let AmbiguousOffset::Gap { .. } = ambiguous.offset() {
+        return Err(call.error(format_args!(
+            "parameters are not valid: the time '{local}' does not exist in the time zone, where \
+             clocks are put forward."
+        )));
+    }
+    let at = ambiguous.later().map_err(|_| out_of_range(call))?;
     Ok(TimeZone::UTC.to_datetime(at))
 }
 

@@ -9,7 +9,7 @@ use super::{Invocation, Outcome};
 pub(super) fn concat(call: &mut Invocation<'_>, args: &[Value]) -> Outcome {
     call.budget.bytes(args.iter().map(Value::weight).sum())?;
     // Two arrays are joined to one.
-    if args.iter().all(|arg| arg.as_array().is_some()) {
+    if !args.is_empty() && args.iter().all(|arg| arg.as_array().is_some()) {
         let items = args.iter().filter_map(Value::as_array);
         return Ok(items.flat_map(|items| items.iter().cloned()).collect());
     }
@@ -45,9 +45,17 @@ pub(super) fn guid(call: &mut Invocation<'_>, args: &[Value]) -> Outcome {
         "D" | "d" | "" => dashed,
         "B" | "b" => format!("{{{dashed}}}"),
         "P" | "p" => format!("({dashed})"),
+        "X" | "x" => {
+            let bytes = (16..32)
+                .step_by(2)
+                .map(|at| format!("0x{}", &plain[at..at + 2]));
+            let bytes: Vec<String> = bytes.collect();
+            let [first, second, third] = [0..8, 8..12, 12..16].map(|part| &plain[part]);
+            format!("{{0x{first},0x{second},0x{third},{{{}}}}}", bytes.join(","))
+        }
         other => {
             return Err(call.error(format_args!(
-                "expects its parameter to be one of the formats 'N', 'D', 'B' and 'P'. The \
+                "expects its parameter to be one of the formats 'N', 'D', 'B', 'P' and 'X'. The \
                  provided value is '{other}'."
             )));
         }
@@ -263,18 +271,13 @@ pub(super) fn encode_xml_value(call: &mut Invocation<'_>, args: &[Value]) -> Out
 }
 
 pub(super) fn decode_xml_value(call: &mut Invocation<'_>, args: &[Value]) -> Outcome {
-    let mut decoded = call.string(args, 0)?.to_owned();
-    // The ampersand last, so that nothing is decoded twice.
-    for (entity, char) in [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&apos;", "'"),
-        ("&amp;", "&"),
-    ] {
-        decoded = decoded.replace(entity, char);
-    }
-    Ok(Value::from(decoded))
+    let text = call.string(args, 0)?;
+    let decoded = quick_xml::escape::unescape(text).map_err(|error| {
+        call.error(format_args!(
+            "expects its parameter to be the text of an XML element: '{error}'."
+        ))
+    })?;
+    Ok(Value::from(decoded.as_ref()))
 }
 
 /// What may not stand in the name of an element becomes `_xHHHH_`.

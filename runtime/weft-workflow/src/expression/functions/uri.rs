@@ -49,7 +49,7 @@ fn parse<'v>(call: &Invocation<'_>, args: &'v [Value]) -> Result<Uri<'v>, EvalEr
 }
 
 pub(super) fn host(call: &mut Invocation<'_>, args: &[Value]) -> Outcome {
-    Ok(Value::from(parse(call, args)?.host))
+    Ok(Value::from(parse(call, args)?.host.to_lowercase()))
 }
 
 pub(super) fn path(call: &mut Invocation<'_>, args: &[Value]) -> Outcome {

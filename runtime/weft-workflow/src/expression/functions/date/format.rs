@@ -8,46 +8,40 @@ use super::culture::Culture;
 /// `None` for a format that does not exist.
 pub(super) fn moment(moment: Moment, format: &str, culture: Culture) -> Option<String> {
     let mut chars = format.chars();
-    let custom = match (chars.next(), chars.next()) {
-        (Some(letter), None) => standard(letter, moment, culture)?,
-        _ => format,
+    match (chars.next(), chars.next()) {
+        (Some(letter), None) => standard(letter, moment, culture),
+        _ => custom_moment(moment, format, culture),
+    }
+}
+
+fn standard(letter: char, moment: Moment, culture: Culture) -> Option<String> {
+    let patterns = culture.patterns;
+    let invariant = match letter {
+        'o' | 'O' if moment.utc => Some("yyyy-MM-ddTHH:mm:ss.fffffffK"),
+        'o' | 'O' => Some("yyyy-MM-ddTHH:mm:ss.fffffff"),
+        'r' | 'R' => Some("ddd, dd MMM yyyy HH:mm:ss 'GMT'"),
+        's' => Some("yyyy-MM-ddTHH:mm:ss"),
+        'u' => Some("yyyy-MM-dd HH:mm:ss'Z'"),
+        _ => None,
     };
-    custom_moment(moment, custom, culture)
-}
-
-fn standard(letter: char, moment: Moment, culture: Culture) -> Option<&'static str> {
-    let english = culture.english;
-    Some(match letter {
-        'd' if culture.month_first => "M/d/yyyy",
-        'd' => "dd/MM/yyyy",
-        'D' if english => "dddd, MMMM d, yyyy",
-        'D' => "dddd d MMMM yyyy",
-        'f' if english => "dddd, MMMM d, yyyy h:mm tt",
-        'f' => "dddd d MMMM yyyy HH:mm",
-        'F' | 'U' if english => "dddd, MMMM d, yyyy h:mm:ss tt",
-        'F' | 'U' => "dddd d MMMM yyyy HH:mm:ss",
-        'g' if culture.month_first => "M/d/yyyy h:mm tt",
-        'g' => "dd/MM/yyyy HH:mm",
-        'G' if culture.month_first => "M/d/yyyy h:mm:ss tt",
-        'G' => "dd/MM/yyyy HH:mm:ss",
-        'm' | 'M' if english => "MMMM d",
-        'm' | 'M' => "d MMMM",
-        'o' | 'O' if moment.utc => "yyyy-MM-ddTHH:mm:ss.fffffffK",
-        'o' | 'O' => "yyyy-MM-ddTHH:mm:ss.fffffff",
-        'r' | 'R' => "ddd, dd MMM yyyy HH:mm:ss 'GMT'",
-        's' => "yyyy-MM-ddTHH:mm:ss",
-        't' if english => "h:mm tt",
-        't' => "HH:mm",
-        'T' if english => "h:mm:ss tt",
-        'T' => "HH:mm:ss",
-        'u' => "yyyy-MM-dd HH:mm:ss'Z'",
-        'y' | 'Y' => "MMMM yyyy",
+    if let Some(pattern) = invariant {
+        return custom_moment(moment, pattern, Culture::english());
+    }
+    let both = |date: &str, time: &str| format!("{date} {time}");
+    let pattern = match letter {
+        'd' => patterns.short_date.to_owned(),
+        'D' => patterns.long_date.to_owned(),
+        'f' => both(patterns.long_date, patterns.short_time),
+        'F' | 'U' => both(patterns.long_date, patterns.long_time),
+        'g' => both(patterns.short_date, patterns.short_time),
+        'G' => both(patterns.short_date, patterns.long_time),
+        'm' | 'M' => patterns.month_day.to_owned(),
+        't' => patterns.short_time.to_owned(),
+        'T' => patterns.long_time.to_owned(),
+        'y' | 'Y' => patterns.year_month.to_owned(),
         _ => return None,
-    })
-}
-
-fn short(name: &str) -> String {
-    name.chars().take(3).collect()
+    };
+    custom_moment(moment, &pattern, culture)
 }
 
 fn custom_moment(moment: Moment, format: &str, culture: Culture) -> Option<String> {
@@ -67,22 +61,23 @@ fn custom_moment(moment: Moment, format: &str, culture: Culture) -> Option<Strin
                 2 => out.push_str(&format!("{:02}", at.day())),
                 _ => {
                     let index = at.weekday().to_sunday_zero_offset();
-                    let name = culture.days[usize::try_from(index).ok()?];
-                    match count {
-                        3 => out.push_str(&short(name)),
-                        _ => out.push_str(name),
-                    }
+                    let names = if count == 3 {
+                        culture.days_short
+                    } else {
+                        culture.days
+                    };
+                    out.push_str(names[usize::try_from(index).ok()?]);
                 }
             },
             'M' => match count {
                 1 => out.push_str(&at.month().to_string()),
                 2 => out.push_str(&format!("{:02}", at.month())),
                 _ => {
-                    let name = culture.months[usize::try_from(at.month() - 1).ok()?];
-                    match count {
-                        3 => out.push_str(&short(name)),
-                        _ => out.push_str(name),
-                    }
+                    let names = match count {
+                        3 => culture.months_short,
+                        _ => culture.months,
+                    };
+                    out.push_str(names[usize::try_from(at.month() - 1).ok()?]);
                 }
             },
             'y' => match count {
@@ -134,6 +129,7 @@ fn custom_moment(moment: Moment, format: &str, culture: Culture) -> Option<Strin
                 }
             },
             '%' => {}
+            '/' => out.push(culture.separator),
             other => out.push(other),
         }
     }
