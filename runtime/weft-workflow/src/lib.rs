@@ -5,4 +5,6 @@
 
 pub mod definition;
 pub mod expression;
+pub mod program;
+pub mod run;
 pub mod value;

@@ -16,7 +16,7 @@ pub struct CompileError {
 }
 
 impl CompileError {
-    pub(super) fn new(offset: usize, message: impl Into<String>) -> CompileError {
+    pub(crate) fn new(offset: usize, message: impl Into<String>) -> CompileError {
         CompileError {
             pointer: String::new(),
             offset,
@@ -25,7 +25,7 @@ impl CompileError {
         }
     }
 
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> CompileError {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> CompileError {
         self.hint = Some(hint.into());
         self
     }
@@ -49,7 +49,7 @@ impl EvalError {
     pub const LIMIT: &'static str = "ExpressionLimitExceeded";
 
     /// An `InvalidTemplate` without a place; the evaluator adds the place of the call.
-    pub(super) fn invalid(message: impl Into<String>) -> EvalError {
+    pub(crate) fn invalid(message: impl Into<String>) -> EvalError {
         EvalError {
             code: Self::INVALID,
             message: message.into(),

@@ -8,6 +8,28 @@ use super::error::EvalError;
 use super::functions::{self, Invocation, Run};
 use super::scope::Scope;
 
+/// What the function `name` gives for these arguments.
+///
+/// # Errors
+/// There is no such function, or it refuses the arguments.
+pub fn apply(
+    name: &str,
+    arguments: &[Value],
+    scope: &dyn Scope,
+    budget: &mut Budget,
+) -> Result<Value, EvalError> {
+    let literal = |value: &Value| Expr {
+        node: Node::Literal(value.clone()),
+        offset: 0,
+    };
+    let call = Call {
+        name: name.into(),
+        function: functions::find(name),
+        arguments: arguments.iter().map(literal).collect(),
+    };
+    Evaluator { scope, budget }.call(&call)
+}
+
 pub(super) struct Evaluator<'a> {
     pub(super) scope: &'a dyn Scope,
     pub(super) budget: &'a mut Budget,

@@ -72,6 +72,13 @@ impl Template {
         }
     }
 
+    /// What is no template: the value as it is.
+    pub(crate) fn literal(value: Value) -> Template {
+        Template {
+            part: Part::Literal(value),
+        }
+    }
+
     /// Compiles one string.
     pub fn compile_string(text: &str) -> Result<Template, Vec<CompileError>> {
         Template::compile(&Value::from(text))

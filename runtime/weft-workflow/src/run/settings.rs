@@ -1,0 +1,75 @@
+//! What a run takes from where its workflow is deployed.
+
+use std::collections::BTreeMap;
+
+use crate::expression::Template;
+use crate::value::Value;
+
+use super::CallbackKey;
+
+/// The surroundings of all runs of a workflow in one revision of its app.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The workflow's name.
+    pub workflow: String,
+    /// Values for parameters, whether or not the definition declares them. Expressions in them are
+    /// evaluated when a run begins.
+    pub parameters: BTreeMap<String, Value>,
+    pub app_settings: BTreeMap<String, Value>,
+    /// Orchestrators and workflows of the app, by name.
+    pub callees: BTreeMap<String, Callee>,
+    /// Signs callback URLs.
+    pub callback_key: CallbackKey,
+}
+
+/// What may be called as a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Callee {
+    Orchestrator,
+    Workflow {
+        /// Whether it has a Response.
+        responds: bool,
+    },
+}
+
+impl Settings {
+    /// Values without expressions, by name in lower case.
+    pub(super) fn parameters(&self) -> BTreeMap<String, Value> {
+        let given = self.parameters.iter();
+        given
+            .filter(|(_, value)| template(value).is_none_or(|t| t.is_literal()))
+            .map(|(name, value)| (name.to_lowercase(), value.clone()))
+            .collect()
+    }
+
+    /// The others.
+    pub(super) fn parameter_templates(&self) -> Vec<(String, Template)> {
+        let given = self.parameters.iter();
+        given
+            .filter_map(|(name, value)| Some((name.to_lowercase(), template(value)?)))
+            .filter(|(_, template)| !template.is_literal())
+            .collect()
+    }
+
+    pub(super) fn app_setting(&self, name: &str) -> Option<Value> {
+        let exact = self.app_settings.get(name);
+        let found = exact.or_else(|| {
+            let mut all = self.app_settings.iter();
+            all.find(|(other, _)| other.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value)
+        });
+        found.cloned()
+    }
+
+    /// Names are compared without regard to letter case.
+    pub(super) fn callee(&self, name: &str) -> Option<(&str, Callee)> {
+        let mut all = self.callees.iter();
+        all.find(|(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(name, callee)| (name.as_str(), *callee))
+    }
+}
+
+/// `None` for what does not compile: it is taken as it stands.
+fn template(value: &Value) -> Option<Template> {
+    Template::compile(value).ok()
+}
