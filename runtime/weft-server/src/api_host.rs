@@ -14,12 +14,14 @@ use weft_store::{Error, Instance, RevisionId, Store};
 use weft_worker::Clock;
 
 use crate::deployments::Deployments;
+use crate::workflows::Workflows;
 
 pub(crate) struct ApiHost {
     pub(crate) sandbox: Sandbox,
     pub(crate) deployments: Arc<Deployments>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) workers: Workers,
+    pub(crate) workflows: Arc<Workflows>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -64,13 +66,16 @@ impl Host for ApiHost {
             tracing::error!(%app, %error, "a deployment cannot be read, the next request tries again");
             self.deployments.forget(app);
         }
+        if self.deployments.known(app).is_none() {
+            self.workflows.forget(app);
+        }
     }
 
     async fn has_orchestrator(&self, app: &AppId, name: &str) -> Result<Option<bool>, Error> {
         let active = self.deployments.active(app).await?;
         Ok(active.map(|active| {
             let found = active.deployment.function(name, FunctionKind::Orchestrator);
-            found.is_some()
+            found.is_some() || active.deployment.workflow(name).is_some()
         }))
     }
 
@@ -86,9 +91,7 @@ impl Host for ApiHost {
             .find(&key.app, Some(revision), &instance.name, kind)
             .await?;
         let Some((_, mut invocation)) = found else {
-            let name = &instance.name;
-            let why = format!("revision {revision} has no orchestrator {name}");
-            return Ok(Rehearsed::Diverges(why));
+            return self.rehearse_workflow(instance, revision).await;
         };
         invocation.instance = Some(key.id.clone());
         let recorded = self.store.history(key, 0, u64::MAX).await?;
@@ -124,7 +127,14 @@ impl Host for ApiHost {
             .await?;
         let version = instance.version.as_deref();
         let kind = weft_durabletask::Kind::Orchestration;
-        if found.is_none() && !self.workers.serve(&key.app, kind, name, version) {
+        let found = found.is_some() || {
+            let workflow = self
+                .workflows
+                .find(&key.app, instance.revision, name)
+                .await?;
+            workflow.is_some()
+        };
+        if !found && !self.workers.serve(&key.app, kind, name, version) {
             unserved.insert(0, format!("orchestrator {name}"));
         }
         Ok(unserved)
@@ -140,6 +150,36 @@ impl Host for ApiHost {
         } else {
             Err("the thread that stops endless loops is behind".to_owned())
         }
+    }
+}
+
+impl ApiHost {
+    async fn rehearse_workflow(
+        &self,
+        instance: &Instance,
+        revision: RevisionId,
+    ) -> Result<Rehearsed, Error> {
+        let (key, name) = (&instance.key, &instance.name);
+        let found = self.workflows.find(&key.app, Some(revision), name).await?;
+        let prepared = match found {
+            Some((_, Ok(prepared))) => prepared,
+            Some((_, Err(failure))) => return Ok(Rehearsed::Diverges(failure.message)),
+            None => {
+                let why = format!("revision {revision} has no orchestrator {name}");
+                return Ok(Rehearsed::Diverges(why));
+            }
+        };
+        let recorded = self.store.history(key, 0, u64::MAX).await?;
+        let Some(rehearsal) = Rehearsal::of(recorded.events) else {
+            return Ok(Rehearsed::Follows);
+        };
+        let history = rehearsal.history.clone();
+        let mut run = prepared.run(key.id.clone(), history, Limits::default());
+        let turn = run.turn(Vec::new(), self.clock.now());
+        Ok(match rehearsal.judge(&turn) {
+            Ok(()) => Rehearsed::Follows,
+            Err(why) => Rehearsed::Diverges(why),
+        })
     }
 }
 

@@ -132,7 +132,8 @@ impl Deployments {
         Ok(Some((id, invocation)))
     }
 
-    async fn revision(
+    /// A revision of an app; the active one where none is named.
+    pub(crate) async fn revision(
         &self,
         app: &AppId,
         id: Option<RevisionId>,

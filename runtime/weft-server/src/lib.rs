@@ -22,10 +22,12 @@ mod listen;
 mod management;
 mod metrics;
 mod node;
+mod responders;
 mod retention;
 mod runner;
 mod services;
 mod task_hub;
+mod workflows;
 
 use std::process::ExitCode;
 

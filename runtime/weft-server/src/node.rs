@@ -26,13 +26,16 @@ use weft_store_sqlite::SqliteStore;
 use weft_telemetry::Metrics;
 use weft_trigger::Gateway;
 use weft_worker::{Clock, Stopped, Worker};
+use weft_workflow::run::CallbackKey;
 
 use crate::api_host::ApiHost;
 use crate::data_plane::{DataHost, DataPlane};
 use crate::deployments::Deployments;
+use crate::responders::Responders;
 use crate::runner::SandboxRunner;
 use crate::services::{BookSink, InstanceClient, StoredComponents};
 use crate::task_hub::TaskHub;
+use crate::workflows::Workflows;
 use crate::{Config, Storage, clock, data_dir, listen, metrics, retention, task_hub};
 
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -125,12 +128,19 @@ impl Node {
             clock: clock::start(),
         });
         let sandbox_config = sandbox_config(&config)?;
+        // One secret of the node serves both; a text of its own keeps the uses apart.
+        let secret = CallbackKey::new(&sandbox_config.signing_key).sign("workflow callbacks");
         let worker_config = worker_config(sandbox_config.pool);
         let last_lease = sqlite.as_ref().and_then(|sqlite| sqlite.last_lease());
         let clock = clock::not_before(clock, last_lease, worker_config.lease_ttl);
         let metrics = Arc::new(Metrics::default());
         let logs = Arc::new(LogBook::default());
         let deployments = Arc::new(Deployments::new(Arc::clone(&store), Arc::clone(&metrics)));
+        let workflows = Arc::new(Workflows::new(
+            Arc::clone(&deployments),
+            CallbackKey::new(secret.as_bytes()),
+        ));
+        let responders = Responders::default();
         let sandbox = Sandbox::new(
             sandbox_config,
             services(&store, &deployments, &clock, &logs),
@@ -148,6 +158,8 @@ impl Node {
                 sandbox: sandbox.clone(),
                 deployments: Arc::clone(&deployments),
                 workers: workers.clone(),
+                workflows: Arc::clone(&workflows),
+                responders: responders.clone(),
             }),
             Arc::clone(&clock),
         );
@@ -164,6 +176,7 @@ impl Node {
                 deployments: Arc::clone(&deployments),
                 store: Arc::clone(&store),
                 workers: workers.clone(),
+                workflows: Arc::clone(&workflows),
                 clock: Arc::clone(&clock),
             }),
             logs: Arc::clone(&logs),

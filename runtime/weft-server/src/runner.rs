@@ -11,17 +11,23 @@ use weft_sandbox::{CallError, Sandbox};
 use weft_worker::{ActivityCall, EntityBatch, Open, OpenError, Opened, Runner, TurnError};
 
 use crate::deployments::Deployments;
+use crate::responders::{RESPOND, Responders};
+use crate::workflows::Workflows;
 
 mod execution;
 mod foreign;
+mod workflow;
 
 use execution::{Parked, transient};
 use foreign::{FOREIGN, Foreign, component_revision};
+use workflow::Interpreted;
 
 pub(crate) struct SandboxRunner {
     pub(crate) sandbox: Sandbox,
     pub(crate) deployments: Arc<Deployments>,
     pub(crate) workers: Workers,
+    pub(crate) workflows: Arc<Workflows>,
+    pub(crate) responders: Responders,
 }
 
 #[async_trait]
@@ -35,6 +41,9 @@ impl Runner for SandboxRunner {
             // The store does not answer, which is no fault of the code.
             .map_err(|error| OpenError::Transient(TurnError::Busy(error.to_string())))?;
         let Some((revision, mut invocation)) = found else {
+            if let Some(workflow) = self.open_workflow(&open).await? {
+                return Ok(workflow);
+            }
             return match self.has_workers(app).await {
                 Ok(true) => Ok(Opened {
                     execution: Box::new(Foreign::new(open, self.workers.clone())),
@@ -59,6 +68,10 @@ impl Runner for SandboxRunner {
 
     async fn activity(&self, call: ActivityCall) -> Result<Payload, Failure> {
         let app = &call.key.app;
+        if call.name == RESPOND {
+            self.responders.respond(&call.key, call.input);
+            return Ok(Payload::null());
+        }
         let found = self
             .deployments
             .find(
@@ -113,6 +126,27 @@ impl Runner for SandboxRunner {
             }
             Err(error) => Err(transient(error)),
         }
+    }
+}
+
+impl SandboxRunner {
+    /// The run, where the instance is one of a workflow.
+    async fn open_workflow(&self, open: &Open) -> Result<Option<Opened>, OpenError> {
+        let revision = component_revision(open.revision);
+        let found = self
+            .workflows
+            .find(&open.key.app, revision, &open.name)
+            .await
+            .map_err(|error| OpenError::Transient(TurnError::Busy(error.to_string())))?;
+        let Some((revision, prepared)) = found else {
+            return Ok(None);
+        };
+        let prepared = prepared.map_err(OpenError::Permanent)?;
+        let run = prepared.run(open.key.id.clone(), open.history.clone(), open.limits);
+        Ok(Some(Opened {
+            execution: Box::new(Interpreted(run)),
+            revision: Some(revision),
+        }))
     }
 }
 

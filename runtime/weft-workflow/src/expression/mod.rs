@@ -22,7 +22,7 @@ pub use budget::{Budget, Limits};
 pub use context::Context;
 pub(crate) use deployment::{Deployment, DeploymentExpression, is_placeholder, unescaped};
 pub use error::{CompileError, EvalError};
-pub use functions::{is_function, time_zone};
 pub use eval::apply;
+pub use functions::{is_function, time_zone};
 pub use scope::Scope;
 pub use template::Template;
