@@ -5,6 +5,7 @@
 
 pub mod definition;
 pub mod expression;
+pub mod http;
 pub mod program;
 pub mod run;
 pub mod value;

@@ -420,7 +420,9 @@ impl Run {
             repetitions: None,
             iterations: (is_loop && indexes.is_empty()).then(|| self.iterations(id)),
             items,
-            can_resubmit: action.graph == GraphRef::Root && status.is_terminal(),
+            can_resubmit: action.graph == GraphRef::Root
+                && status.is_terminal()
+                && status != Status::Skipped,
         }
     }
 

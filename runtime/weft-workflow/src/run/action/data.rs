@@ -156,7 +156,10 @@ impl Run {
                 return End::failed("ValidationFailed", message);
             }
         }
-        End::body(parsed)
+        End {
+            code: Some("OK".into()),
+            ..End::body(parsed)
+        }
     }
 
     fn json_of(&self, frame: FrameId, id: ActionId, text: &Value) -> Result<Value, EvalError> {

@@ -98,7 +98,13 @@ impl Run {
         match what {
             What::Answer => self.answered(frame, id, result),
             What::Again => self.send_again(frame, id),
-            What::Delay => self.end_action(frame, id, End::succeeded(None)),
+            What::Delay => {
+                let end = End {
+                    code: Some("OK".into()),
+                    ..End::succeeded(None)
+                };
+                self.end_action(frame, id, end);
+            }
             What::Timeout => self.timed_out(frame, id),
             What::UntilTimeout => self.until_timed_out(frame, id),
             What::Callback => {
@@ -203,8 +209,9 @@ impl Run {
     }
 
     fn compose(&mut self, frame: FrameId, id: ActionId, inputs: &Template) -> End {
-        self.with_inputs(frame, id, inputs, |_, _, _, inputs| {
-            End::succeeded(Some(inputs.clone()))
+        self.with_inputs(frame, id, inputs, |_, _, _, inputs| End {
+            code: Some("OK".into()),
+            ..End::succeeded(Some(inputs.clone()))
         })
     }
 

@@ -1,0 +1,100 @@
+//! Finding workflows, triggers and runs, and reading what became of a run.
+
+use std::sync::Arc;
+
+use weft_id::InstanceKey;
+use weft_orchestration::Limits;
+use weft_store::Instance;
+use weft_workflow::program::Trigger;
+use weft_workflow::run::{Run, RunView};
+
+use super::{Context, Refused};
+use crate::host::DeployedWorkflow;
+
+/// A workflow of the active revision.
+pub(super) async fn workflow(
+    context: &Context,
+    name: &str,
+) -> Result<Arc<DeployedWorkflow>, Refused> {
+    of_revision(context, name, None).await
+}
+
+async fn of_revision(
+    context: &Context,
+    name: &str,
+    revision: Option<weft_store::RevisionId>,
+) -> Result<Arc<DeployedWorkflow>, Refused> {
+    let found = context.api.host.workflow(&context.app, revision, name).await?;
+    let found = found.ok_or_else(|| Refused::absent("WorkflowNotFound", format!("workflow {name}")))?;
+    found.map_err(|failure| {
+        Refused::new(http::StatusCode::BAD_REQUEST, "InvalidWorkflow", failure.message)
+    })
+}
+
+pub(super) fn trigger<'a>(
+    deployed: &'a DeployedWorkflow,
+    name: &str,
+) -> Result<&'a Trigger, Refused> {
+    let mut triggers = deployed.program.triggers().iter();
+    let found = triggers.find(|trigger| trigger.name.eq_ignore_ascii_case(name));
+    found.ok_or_else(|| {
+        let workflow = &deployed.settings.workflow;
+        let what = format!("trigger {name} of the workflow {workflow}");
+        Refused::absent("WorkflowTriggerNotFound", what)
+    })
+}
+
+/// A run with the workflow as the run has it.
+pub(super) async fn instance(
+    context: &Context,
+    name: &str,
+    run: &str,
+) -> Result<(Arc<DeployedWorkflow>, Instance), Refused> {
+    let absent = || Refused::absent("WorkflowRunNotFound", format!("run {run} of the workflow {name}"));
+    let active = workflow(context, name).await;
+    let id = run.parse().map_err(|_| absent())?;
+    let key = InstanceKey::new(context.app.clone(), id);
+    let stored = context.api.store_of(&key).await?.instance(&key).await?;
+    let Some(instance) = stored else {
+        // An unknown workflow comes before an unknown run.
+        active?;
+        return Err(absent());
+    };
+    if !instance.name.eq_ignore_ascii_case(name) {
+        active?;
+        return Err(absent());
+    }
+    let deployed = match (instance.revision, active) {
+        (Some(revision), Ok(active)) if active.revision == revision => active,
+        (Some(revision), _) => of_revision(context, name, Some(revision)).await?,
+        (None, active) => active?,
+    };
+    Ok((deployed, instance))
+}
+
+/// A run as its history leaves it.
+pub(super) async fn over(
+    context: &Context,
+    deployed: &DeployedWorkflow,
+    instance: &Instance,
+) -> Result<Run, Refused> {
+    let store = context.api.store_of(&instance.key).await?;
+    let recorded = store.history(&instance.key, 0, u64::MAX).await?;
+    Ok(Run::over(
+        Arc::clone(&deployed.program),
+        Arc::clone(&deployed.settings),
+        instance.key.id.clone(),
+        recorded.events,
+        Limits::default(),
+    ))
+}
+
+/// What the run history shows of it.
+pub(super) fn view(run: &Run, instance: &Instance) -> RunView {
+    let outcome = instance.outcome.as_ref();
+    let mut view = run.view(outcome.map(|outcome| (outcome, instance.updated_at)));
+    if instance.turns == 0 {
+        view.started = instance.created_at;
+    }
+    view
+}

@@ -1,0 +1,185 @@
+//! Triggers: their URLs, their history, and firing one by hand.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, Method, StatusCode};
+use percent_encoding::utf8_percent_encode;
+use serde_json::{Value as Shown, json};
+use weft_store::{Filter, Instance, PageRequest};
+use weft_workflow::program::Trigger;
+use weft_workflow::run::RunStart;
+use weft_workflow::value::{Object, Value};
+
+use super::start::{Fired, create, prepare};
+use super::{Context, Refused, links, manage, runs, shape};
+use crate::host::DeployedWorkflow;
+use crate::params::SEGMENT;
+use crate::time::precise;
+
+const HISTORIES_MAX: u32 = 100;
+
+/// By the segments below `triggers`.
+pub(super) async fn manage(
+    context: &Context,
+    workflow: &str,
+    words: &[&str],
+    own: &[&str],
+) -> Result<Response, Refused> {
+    let deployed = runs::workflow(context, workflow).await?;
+    match (&context.method, words) {
+        (&Method::GET, []) => {
+            let triggers = deployed.program.triggers().iter();
+            let shown: Vec<_> = triggers.map(|own| outline(&deployed, own)).collect();
+            Ok(Json(json!({"value": shown})).into_response())
+        }
+        (&Method::GET, [_]) => {
+            let trigger = runs::trigger(&deployed, own[0])?;
+            Ok(Json(outline(&deployed, trigger)).into_response())
+        }
+        (&Method::POST, [_, "listcallbackurl"]) => callback_url(context, &deployed, own[0]),
+        (&Method::POST, [_, "run"]) => fire(context, &deployed, own[0]).await,
+        (&Method::GET, [_, "histories"]) => histories(context, &deployed, own[0]).await,
+        (&Method::GET, [_, "histories", _]) => {
+            let (_, instance) = runs::instance(context, workflow, own[2]).await?;
+            Ok(Json(history(&deployed, own[0], &instance)?).into_response())
+        }
+        (&Method::POST, [_, "histories", _, "resubmit"]) => {
+            manage::again(context, workflow, own[2], None).await
+        }
+        _ => Err(Refused::absent("NotFound", "such route")),
+    }
+}
+
+fn outline(deployed: &DeployedWorkflow, trigger: &Trigger) -> Shown {
+    let workflow = &deployed.settings.workflow;
+    let name = &*trigger.name;
+    json!({
+        "properties": {
+            "provisioningState": "Succeeded",
+            "state": "Enabled",
+            "type": &*trigger.kind,
+            "recurrence": trigger.definition.get("recurrence").map(shape::plain),
+        },
+        "id": format!("/workflows/{workflow}/triggers/{name}"),
+        "name": name,
+        "type": "workflows/triggers",
+    })
+}
+
+/// `POST .../triggers/{trigger}/listCallbackUrl`
+fn callback_url(
+    context: &Context,
+    deployed: &DeployedWorkflow,
+    name: &str,
+) -> Result<Response, Refused> {
+    let trigger = runs::trigger(deployed, name)?;
+    let workflow = &deployed.settings.workflow;
+    let name = &*trigger.name;
+    let text = |member: &str| {
+        let value = trigger.definition.pointer(&format!("/inputs/{member}"));
+        value.map(Value::to_text).filter(|text| !text.is_empty())
+    };
+    let base = context.links.trigger_base(workflow, name);
+    let path = text("relativePath");
+    let allows = links::trigger(name);
+    let query = context.links.query(workflow, &allows);
+    let below = path.as_ref().map_or_else(String::new, |path| format!("/{path}"));
+    let mut shown = json!({
+        "value": format!("{base}{below}?{query}"),
+        "method": text("method").unwrap_or_else(|| "POST".to_owned()),
+        "basePath": base,
+        "queries": {
+            "api-version": links::API_VERSION,
+            "sp": allows,
+            "sv": "1.0",
+            "sig": context.links.signature(workflow, &allows),
+        },
+    });
+    if let Some(path) = path {
+        let parameters = path.split('/');
+        let parameters = parameters.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        shown["relativePathParameters"] = parameters.collect::<Vec<_>>().into();
+        shown["relativePath"] = path.into();
+    }
+    Ok(Json(shown).into_response())
+}
+
+/// `POST .../triggers/{trigger}/run`: fires it now, as if by itself.
+async fn fire(
+    context: &Context,
+    deployed: &DeployedWorkflow,
+    name: &str,
+) -> Result<Response, Refused> {
+    let fired = Fired {
+        trigger: runs::trigger(deployed, name)?,
+        outputs: Value::Object(Object::new()),
+        awaited: false,
+        client_tracking_id: None,
+    };
+    let run = prepare(context, deployed, fired)?;
+    let id = run.key.id.to_string();
+    create(context, deployed, run).await?;
+    let mut response = StatusCode::ACCEPTED.into_response();
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert("x-ms-workflow-run-id", id);
+    }
+    Ok(response)
+}
+
+/// The runs that a trigger has started, newest first.
+async fn histories(
+    context: &Context,
+    deployed: &DeployedWorkflow,
+    name: &str,
+) -> Result<Response, Refused> {
+    runs::trigger(deployed, name)?;
+    let filter = Filter {
+        name: Some(deployed.settings.workflow.clone()),
+        ..Filter::default()
+    };
+    let request = PageRequest {
+        limit: HISTORIES_MAX,
+        after: None,
+    };
+    let store = context.api.store_for(deployed);
+    let page = store.instances(&context.app, &filter, &request).await?;
+    let mut shown = Vec::new();
+    for instance in &page.instances {
+        let start = RunStart::read(instance.input.as_str()).unwrap_or_default();
+        let by = start.trigger.get("name").map(Value::to_text);
+        if by.is_none_or(|by| by.eq_ignore_ascii_case(name)) {
+            shown.push(history(deployed, name, instance)?);
+        }
+    }
+    Ok(Json(json!({"value": shown})).into_response())
+}
+
+fn history(
+    deployed: &DeployedWorkflow,
+    name: &str,
+    instance: &Instance,
+) -> Result<Shown, Refused> {
+    let workflow = &deployed.settings.workflow;
+    let run = instance.key.id.as_str();
+    let start = RunStart::read(instance.input.as_str()).map_err(crate::Problem::internal)?;
+    let tracking = start.client_tracking_id.unwrap_or_else(|| run.to_owned());
+    let encoded = utf8_percent_encode(name, SEGMENT);
+    Ok(json!({
+        "properties": {
+            "startTime": precise(instance.created_at),
+            "endTime": precise(instance.created_at),
+            "status": "Succeeded",
+            "code": "OK",
+            "fired": true,
+            "correlation": {"clientTrackingId": tracking},
+            "run": {
+                "id": format!("/workflows/{workflow}/runs/{run}"),
+                "name": run,
+                "type": "workflows/runs",
+            },
+        },
+        "id": format!("/workflows/{workflow}/triggers/{encoded}/histories/{run}"),
+        "name": run,
+        "type": "workflows/triggers/histories",
+    }))
+}
