@@ -1,11 +1,18 @@
 //! What the API asks of the node that it is part of.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use weft_app::{DescribedFunction, Function};
 use weft_id::{AppId, Component, Tenant};
 use weft_orchestration::{Failure, Payload, Timestamp};
-use weft_store::{Digest, Error, Instance, RevisionId};
+use weft_store::{Digest, Error, Instance, RevisionId, Store};
+use weft_workflow::definition::Workflow;
+use weft_workflow::program::Program;
+use weft_workflow::run::{CallbackKey, Settings};
+
+use crate::workflow::Responders;
 
 /// The node as the API sees it.
 #[async_trait]
@@ -53,6 +60,33 @@ pub trait Host: Send + Sync + 'static {
     /// The store's.
     async fn unserved(&self, instance: &Instance) -> Result<Vec<String>, Error>;
 
+    /// A workflow of an app; of the given revision, else of the active one. `None` where there is
+    /// none of that name; the failure of its runs where it cannot be run.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn workflow(
+        &self,
+        app: &AppId,
+        revision: Option<RevisionId>,
+        name: &str,
+    ) -> Result<Option<Result<Arc<DeployedWorkflow>, Failure>>, Error>;
+
+    /// The names of the active revision's workflows.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn workflows(&self, app: &AppId) -> Result<Vec<String>, Error>;
+
+    /// Signs URLs that work without a key.
+    fn callback_key(&self) -> CallbackKey;
+
+    /// Where callers wait for the Response of a run.
+    fn responders(&self) -> &Responders;
+
+    /// Holds the runs of stateless workflows.
+    fn stateless(&self) -> &Arc<dyn Store>;
+
     fn now(&self) -> Timestamp;
 
     /// Whether the node takes requests.
@@ -60,6 +94,16 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// Why not, for an operator.
     fn readiness(&self) -> Result<(), String>;
+}
+
+/// A workflow that can be run, in one revision of its app.
+#[derive(Debug)]
+pub struct DeployedWorkflow {
+    pub revision: RevisionId,
+    pub program: Arc<Program>,
+    pub settings: Arc<Settings>,
+    /// As it was deployed.
+    pub workflow: Workflow,
 }
 
 /// What became of a rehearsal.

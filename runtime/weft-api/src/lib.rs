@@ -28,6 +28,7 @@ mod start;
 mod stopping;
 mod time;
 mod wait;
+mod workflow;
 
 use std::sync::Arc;
 
@@ -35,13 +36,18 @@ use weft_store::Store;
 
 pub use config::Config;
 pub use durable::{DURABLE_PATH, router as durable_router};
-pub use host::{Call, Host, InvokeError, Invoked, PrepareError, Prepared, Rehearsed};
+pub use host::{
+    Call, DeployedWorkflow, Host, InvokeError, Invoked, PrepareError, Prepared, Rehearsed,
+};
 pub use logs::LogBook;
 pub use openapi::document as openapi_document;
 pub use problem::{Kind, Problem};
 pub use routes::router as admin_router;
 pub use start::check_labels;
 pub use stopping::Stopping;
+pub use workflow::{
+    Awaited, RESPOND, Responders, WORKFLOW_PATH, is_workflow, router as workflow_router,
+};
 
 /// What every handler works with.
 #[derive(Clone)]
@@ -51,4 +57,23 @@ pub struct Api {
     pub logs: Arc<LogBook>,
     pub config: Arc<Config>,
     pub stopping: Stopping,
+}
+
+impl Api {
+    /// Where the runs of a workflow are kept.
+    fn store_for(&self, deployed: &DeployedWorkflow) -> &Arc<dyn Store> {
+        match deployed.workflow.kind {
+            weft_workflow::definition::Kind::Stateful => &self.store,
+            weft_workflow::definition::Kind::Stateless => self.host.stateless(),
+        }
+    }
+
+    /// Where an instance is kept that may be a run of either kind of workflow.
+    async fn store_of(&self, key: &weft_id::InstanceKey) -> Result<&Arc<dyn Store>, Problem> {
+        let stateless = self.host.stateless();
+        match stateless.instance(key).await? {
+            Some(_) => Ok(stateless),
+            None => Ok(&self.store),
+        }
+    }
 }

@@ -19,6 +19,11 @@ pub(crate) fn whole_seconds(at: Timestamp) -> String {
     instant(at).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// RFC 3339 in UTC with seven digits of a second, as .NET writes it.
+pub(crate) fn precise(at: Timestamp) -> String {
+    format!("{:.7}", instant(at))
+}
+
 /// Reads RFC 3339; a time without an offset is UTC, one before 1970 is 1970.
 ///
 /// # Errors

@@ -4,17 +4,21 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use weft_api::{Call, Host, InvokeError, Invoked, PrepareError, Prepared, Rehearsed};
+use weft_api::{
+    Call, DeployedWorkflow, Host, InvokeError, Invoked, PrepareError, Prepared, Rehearsed,
+    Responders,
+};
 use weft_app::FunctionKind;
 use weft_durabletask::Workers;
 use weft_id::{AppId, Component, Tenant};
-use weft_orchestration::{Limits, Rehearsal, Replay, Timestamp};
+use weft_orchestration::{Failure, Limits, Rehearsal, Replay, Timestamp};
 use weft_sandbox::{ActivityCall, CallError, Invocation, Sandbox, UploadError};
 use weft_store::{Error, Instance, RevisionId, Store};
 use weft_worker::Clock;
+use weft_workflow::run::CallbackKey;
 
 use crate::deployments::Deployments;
-use crate::workflows::Workflows;
+use crate::workflows::{Workflows, run_of};
 
 pub(crate) struct ApiHost {
     pub(crate) sandbox: Sandbox,
@@ -22,6 +26,8 @@ pub(crate) struct ApiHost {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) workers: Workers,
     pub(crate) workflows: Arc<Workflows>,
+    pub(crate) responders: Responders,
+    pub(crate) stateless: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -140,6 +146,31 @@ impl Host for ApiHost {
         Ok(unserved)
     }
 
+    async fn workflow(
+        &self,
+        app: &AppId,
+        revision: Option<RevisionId>,
+        name: &str,
+    ) -> Result<Option<Result<Arc<DeployedWorkflow>, Failure>>, Error> {
+        self.workflows.find(app, revision, name).await
+    }
+
+    async fn workflows(&self, app: &AppId) -> Result<Vec<String>, Error> {
+        self.workflows.names(app).await
+    }
+
+    fn callback_key(&self) -> CallbackKey {
+        self.workflows.callback_key()
+    }
+
+    fn responders(&self) -> &Responders {
+        &self.responders
+    }
+
+    fn stateless(&self) -> &Arc<dyn Store> {
+        &self.stateless
+    }
+
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -161,9 +192,9 @@ impl ApiHost {
     ) -> Result<Rehearsed, Error> {
         let (key, name) = (&instance.key, &instance.name);
         let found = self.workflows.find(&key.app, Some(revision), name).await?;
-        let prepared = match found {
-            Some((_, Ok(prepared))) => prepared,
-            Some((_, Err(failure))) => return Ok(Rehearsed::Diverges(failure.message)),
+        let deployed = match found {
+            Some(Ok(deployed)) => deployed,
+            Some(Err(failure)) => return Ok(Rehearsed::Diverges(failure.message)),
             None => {
                 let why = format!("revision {revision} has no orchestrator {name}");
                 return Ok(Rehearsed::Diverges(why));
@@ -174,7 +205,7 @@ impl ApiHost {
             return Ok(Rehearsed::Follows);
         };
         let history = rehearsal.history.clone();
-        let mut run = prepared.run(key.id.clone(), history, Limits::default());
+        let mut run = run_of(&deployed, key.id.clone(), history, Limits::default());
         let turn = run.turn(Vec::new(), self.clock.now());
         Ok(match rehearsal.judge(&turn) {
             Ok(()) => Rehearsed::Follows,

@@ -1,4 +1,4 @@
-//! The data plane: HTTP functions and the durable webhooks on one address.
+//! The data plane: HTTP functions, the durable webhooks and workflows on one address.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use http::{HeaderValue, Request, Response, header};
 use tower::ServiceExt;
 use weft_api::auth::authenticate;
 use weft_api::logs::{Level, Record, Source};
-use weft_api::{DURABLE_PATH, Kind, LogBook, Problem};
+use weft_api::{DURABLE_PATH, Kind, LogBook, Problem, is_workflow};
 use weft_app::{Auth, scope};
 use weft_id::{AppId, Tenant};
 use weft_store::Store;
@@ -27,13 +27,15 @@ use crate::linger::RequestBody;
 pub(crate) struct DataPlane {
     gateway: Arc<Gateway<DataHost>>,
     durable: Router,
+    workflow: Router,
 }
 
 impl DataPlane {
-    pub(crate) fn new(gateway: Gateway<DataHost>, durable: Router) -> Self {
+    pub(crate) fn new(gateway: Gateway<DataHost>, durable: Router, workflow: Router) -> Self {
         Self {
             gateway: Arc::new(gateway),
             durable,
+            workflow,
         }
     }
 
@@ -44,6 +46,9 @@ impl DataPlane {
     ) -> Result<Response<Body>, Infallible> {
         if is_durable(request.uri().path()) {
             return self.durable.clone().oneshot(request.map(Body::new)).await;
+        }
+        if is_workflow(request.uri().path()) {
+            return self.workflow.clone().oneshot(request.map(Body::new)).await;
         }
         Ok(match self.gateway.call(request).await {
             Ok(response) => response.map(Body::new),

@@ -22,7 +22,6 @@ mod listen;
 mod management;
 mod metrics;
 mod node;
-mod responders;
 mod retention;
 mod runner;
 mod services;

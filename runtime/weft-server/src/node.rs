@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use weft_api::auth::{Permission, authenticate};
-use weft_api::{Api, Kind, LogBook, Problem};
+use weft_api::{Api, Kind, LogBook, Problem, Responders};
 use weft_durabletask::Workers;
 use weft_sandbox::{Pool, Sandbox, Services};
 use weft_store::{MemoryStore, NodeId, Store};
@@ -31,7 +31,6 @@ use weft_workflow::run::CallbackKey;
 use crate::api_host::ApiHost;
 use crate::data_plane::{DataHost, DataPlane};
 use crate::deployments::Deployments;
-use crate::responders::Responders;
 use crate::runner::SandboxRunner;
 use crate::services::{BookSink, InstanceClient, StoredComponents};
 use crate::task_hub::TaskHub;
@@ -85,6 +84,7 @@ pub struct Ready {
 pub struct Node {
     ready: Ready,
     worker: Worker,
+    stateless_worker: Worker,
     stop: watch::Sender<bool>,
     planes: Vec<JoinHandle<()>>,
     store_failed: Option<watch::Receiver<Option<String>>>,
@@ -150,17 +150,27 @@ impl Node {
         let (admin_listener, admin) = bind("the control plane", config.admin).await?;
         let (grpc_listener, grpc) = bind_grpc(&config).await?;
         let workers = Workers::new(Arc::clone(&store));
+        let runner = Arc::new(SandboxRunner {
+            sandbox: sandbox.clone(),
+            deployments: Arc::clone(&deployments),
+            workers: workers.clone(),
+            workflows: Arc::clone(&workflows),
+            responders: responders.clone(),
+        });
         let worker = Worker::start(
             NodeId(rand::random()),
-            worker_config,
+            worker_config.clone(),
             Arc::clone(&store),
-            Arc::new(SandboxRunner {
-                sandbox: sandbox.clone(),
-                deployments: Arc::clone(&deployments),
-                workers: workers.clone(),
-                workflows: Arc::clone(&workflows),
-                responders: responders.clone(),
-            }),
+            Arc::clone(&runner) as _,
+            Arc::clone(&clock),
+        );
+        // Runs of stateless workflows are the same in everything but where they are kept.
+        let stateless: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let stateless_worker = Worker::start(
+            NodeId(rand::random()),
+            worker_config,
+            Arc::clone(&stateless),
+            runner,
             Arc::clone(&clock),
         );
         metrics::read_sandbox(&metrics, &sandbox);
@@ -177,6 +187,8 @@ impl Node {
                 store: Arc::clone(&store),
                 workers: workers.clone(),
                 workflows: Arc::clone(&workflows),
+                responders,
+                stateless: Arc::clone(&stateless),
                 clock: Arc::clone(&clock),
             }),
             logs: Arc::clone(&logs),
@@ -203,11 +215,21 @@ impl Node {
         });
         let body_bytes_max = weft_sandbox::GuestLimits::default().request_bytes_max as u64;
         let gateway = Gateway::new(sandbox, data_host, body_bytes_max);
-        let data_plane = DataPlane::new(gateway, weft_api::durable_router(api.clone()));
+        let data_plane = DataPlane::new(
+            gateway,
+            weft_api::durable_router(api.clone()),
+            weft_api::workflow_router(api.clone()),
+        );
         let control = control_plane(api, metrics, admin);
         let mut planes = vec![
             serve_data(&config, http_listener, data_plane, stopping.clone()),
             serve_control(&config, admin_listener, control, stopping.clone()),
+            tokio::spawn(retention::keep_stateless(
+                stateless,
+                Arc::clone(&store),
+                Arc::clone(&clock),
+                stopping.clone(),
+            )),
             tokio::spawn(retention::keep(store, clock, stopping.clone())),
         ];
         let served = workers.clone();
@@ -232,6 +254,7 @@ impl Node {
                 key,
             },
             worker,
+            stateless_worker,
             stop,
             planes,
             store_failed: sqlite.map(|sqlite| sqlite.failed()),
@@ -271,7 +294,11 @@ impl Node {
                 let _ = plane.await;
             }
         };
-        tokio::join!(planes, self.worker.drain(self.config.drain_max));
+        tokio::join!(
+            planes,
+            self.worker.drain(self.config.drain_max),
+            self.stateless_worker.drain(self.config.drain_max)
+        );
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use weft_app::{Deployment, Retention};
 use weft_id::AppId;
-use weft_orchestration::Timestamp;
+use weft_orchestration::{Status, Timestamp};
 use weft_store::{Error, Family, Filter, Store};
 use weft_worker::Clock;
 
@@ -19,6 +19,9 @@ const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// An instance stays at most this part of its time longer, where the pauses allow for it.
 const PRECISION: u32 = 10;
+/// How long an ended run of a stateless workflow can be looked at.
+const STATELESS_KEPT: Duration = Duration::from_secs(120);
+const STATELESS_PAUSE: Duration = Duration::from_secs(10);
 
 /// Runs until `stopping` says so.
 pub(crate) async fn keep(
@@ -42,6 +45,56 @@ pub(crate) async fn keep(
             _ = stopping.changed() => return,
         }
     }
+}
+
+/// Removes ended runs of stateless workflows, which stay for a look at them and no longer. Runs
+/// until `stopping` says so; `store` knows the apps.
+pub(crate) async fn keep_stateless(
+    stateless: Arc<dyn Store>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    loop {
+        tokio::select! {
+            swept = sweep_stateless(&*stateless, &*store, &*clock) => if let Err(error) = swept {
+                tracing::warn!(%error, "ended runs in memory cannot be removed now");
+            },
+            _ = stopping.changed() => return,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(STATELESS_PAUSE) => {}
+            _ = stopping.changed() => return,
+        }
+    }
+}
+
+async fn sweep_stateless(
+    stateless: &dyn Store,
+    store: &dyn Store,
+    clock: &dyn Clock,
+) -> Result<(), Error> {
+    let kept = u64::try_from(STATELESS_KEPT.as_millis()).unwrap_or(u64::MAX);
+    let until = Timestamp::from_millis(clock.now().as_millis().saturating_sub(kept));
+    let filter = Filter {
+        statuses: Status::ALL
+            .into_iter()
+            .filter(|s| s.is_terminal())
+            .collect(),
+        updated_to: Some(until),
+        ..Filter::default()
+    };
+    for app in store.all_apps().await? {
+        while stateless
+            .purge_matching(&app, &filter, Family::Stays, PORTION)
+            .await?
+            .instances
+            > 0
+        {
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(())
 }
 
 fn pause(shortest: Option<Duration>) -> Duration {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use weft_api::{RESPOND, Responders};
 use weft_app::FunctionKind;
 use weft_durabletask::Workers;
 use weft_orchestration::{Batch, BatchDone, Failure, Payload, failure_kind};
@@ -11,8 +12,7 @@ use weft_sandbox::{CallError, Sandbox};
 use weft_worker::{ActivityCall, EntityBatch, Open, OpenError, Opened, Runner, TurnError};
 
 use crate::deployments::Deployments;
-use crate::responders::{RESPOND, Responders};
-use crate::workflows::Workflows;
+use crate::workflows::{Workflows, run_of};
 
 mod execution;
 mod foreign;
@@ -138,14 +138,15 @@ impl SandboxRunner {
             .find(&open.key.app, revision, &open.name)
             .await
             .map_err(|error| OpenError::Transient(TurnError::Busy(error.to_string())))?;
-        let Some((revision, prepared)) = found else {
+        let Some(deployed) = found else {
             return Ok(None);
         };
-        let prepared = prepared.map_err(OpenError::Permanent)?;
-        let run = prepared.run(open.key.id.clone(), open.history.clone(), open.limits);
+        let deployed = deployed.map_err(OpenError::Permanent)?;
+        let (id, history) = (open.key.id.clone(), open.history.clone());
+        let run = run_of(&deployed, id, history, open.limits);
         Ok(Some(Opened {
             execution: Box::new(Interpreted(run)),
-            revision: Some(revision),
+            revision: Some(deployed.revision),
         }))
     }
 }

@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
+use weft_api::DeployedWorkflow;
 use weft_app::{Deployment, FunctionKind};
 use weft_id::{AppId, InstanceId};
 use weft_orchestration::{Event, Failure, Limits, Replay};
@@ -30,7 +31,7 @@ pub(crate) struct Workflows {
 }
 
 /// The workflows of one revision, by name.
-type OfRevision = BTreeMap<String, Result<Arc<Prepared>, Failure>>;
+type OfRevision = BTreeMap<String, Result<Arc<DeployedWorkflow>, Failure>>;
 
 /// A workflow that can be run.
 pub(crate) struct Prepared {
@@ -61,9 +62,22 @@ impl Workflows {
         }
     }
 
-    /// Signs and verifies callback URLs.
-    pub(crate) fn callback_key(&self) -> &CallbackKey {
-        &self.callback_key
+    /// Signs and verifies URLs that work without a key.
+    pub(crate) fn callback_key(&self) -> CallbackKey {
+        self.callback_key.clone()
+    }
+
+    /// The names of the active revision's workflows.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn names(&self, app: &AppId) -> Result<Vec<String>, Error> {
+        let active = self.deployments.active(app).await?;
+        let names = active.map(|active| {
+            let names = active.deployment.workflows().keys();
+            names.map(ToString::to_string).collect()
+        });
+        Ok(names.unwrap_or_default())
     }
 
     /// A workflow of an app; of the given revision, else of the active one. `None` where there is
@@ -76,7 +90,7 @@ impl Workflows {
         app: &AppId,
         revision: Option<RevisionId>,
         name: &str,
-    ) -> Result<Option<(RevisionId, Result<Arc<Prepared>, Failure>)>, Error> {
+    ) -> Result<Option<Result<Arc<DeployedWorkflow>, Failure>>, Error> {
         let found = self.deployments.revision(app, revision).await?;
         let Some((id, deployment)) = found else {
             return Ok(None);
@@ -85,8 +99,7 @@ impl Workflows {
             return Ok(None);
         };
         let prepared = self.of_revision(app, id, &deployment);
-        let prepared = prepared.get(name.as_str()).cloned();
-        Ok(prepared.map(|prepared| (id, prepared)))
+        Ok(prepared.get(name.as_str()).cloned())
     }
 
     fn of_revision(&self, app: &AppId, id: RevisionId, deployment: &Deployment) -> Arc<OfRevision> {
@@ -94,7 +107,7 @@ impl Workflows {
         if let Some(kept) = self.kept().get(&key) {
             return Arc::clone(kept);
         }
-        let made = Arc::new(self.prepare(deployment));
+        let made = Arc::new(self.prepare(id, deployment));
         self.kept().put(key, Arc::clone(&made));
         made
     }
@@ -112,7 +125,7 @@ impl Workflows {
         }
     }
 
-    fn prepare(&self, deployment: &Deployment) -> OfRevision {
+    fn prepare(&self, revision: RevisionId, deployment: &Deployment) -> OfRevision {
         let compiled: Vec<_> = deployment
             .workflows()
             .iter()
@@ -136,7 +149,8 @@ impl Workflows {
         }));
         let prepared = compiled.into_iter().map(|(name, compiled)| {
             let prepared = compiled.map(|(workflow, program)| {
-                Arc::new(Prepared {
+                Arc::new(DeployedWorkflow {
+                    revision,
                     settings: Arc::new(self.settings(&name, &workflow, &callees)),
                     program: Arc::new(program),
                     workflow,

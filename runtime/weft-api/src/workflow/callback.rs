@@ -23,7 +23,10 @@ pub(super) async fn call_back(
         workflow: workflow.to_owned(),
         run: run.to_owned(),
         action: action.to_owned(),
-        repetition: context.parameter("repetition").unwrap_or_default().to_owned(),
+        repetition: context
+            .parameter("repetition")
+            .unwrap_or_default()
+            .to_owned(),
     };
     let signature = context.parameter("sig").unwrap_or_default();
     if !context.links.is_callback(&callback, signature) {
@@ -35,20 +38,32 @@ pub(super) async fn call_back(
     }
     let max = context.api.config.json_bytes_max;
     let bytes = body::read(&context.headers, request_body, max).await?;
-    let headers = context.headers.iter().filter_map(|(name, value)| {
-        Some((name.as_str(), value.to_str().ok()?))
-    });
+    let headers = context
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     let headers: Vec<(&str, &str)> = headers.collect();
     let payload = trigger_outputs(headers, &[], &[], &bytes).map_err(|fault| {
-        Refused::new(StatusCode::BAD_REQUEST, "InvalidRequestContent", fault.to_string())
+        Refused::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidRequestContent",
+            fault.to_string(),
+        )
     })?;
-    let id = run.parse().map_err(|_| Refused::absent("WorkflowRunNotFound", format!("run {run}")))?;
+    let id = run
+        .parse()
+        .map_err(|_| Refused::absent("WorkflowRunNotFound", format!("run {run}")))?;
     let key = InstanceKey::new(context.app.clone(), id);
     let message = Message::Event {
         name: callback.event(),
         payload: Payload::from(payload.to_string()),
     };
     let now = context.api.host.now();
-    context.api.store_of(&key).await?.send(&key, message, now).await?;
+    context
+        .api
+        .store_of(&key)
+        .await?
+        .send(&key, message, now)
+        .await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }

@@ -45,7 +45,16 @@ pub(super) async fn show(
             let found = actions.find(|own| own.name.eq_ignore_ascii_case(action));
             found.and_then(of_action)
         }
-        [_, _, "actions", action, "repetitions", repetition, "contents", _] => {
+        [
+            _,
+            _,
+            "actions",
+            action,
+            "repetitions",
+            repetition,
+            "contents",
+            _,
+        ] => {
             let all = run.repetitions(action, instance.outcome.is_some());
             let all = all.ok_or_else(absent)?;
             let found = all.iter().find(|own| repetition_name(own) == *repetition);

@@ -10,7 +10,10 @@ const EPOCH_TICKS: u64 = 621_355_968_000_000_000;
 
 /// A new id. `random` keeps those of one moment apart.
 pub(super) fn run_id(now: Timestamp, random: u64) -> InstanceId {
-    let ticks = now.as_millis().saturating_mul(10_000).saturating_add(EPOCH_TICKS);
+    let ticks = now
+        .as_millis()
+        .saturating_mul(10_000)
+        .saturating_add(EPOCH_TICKS);
     let text = format!(
         "{:020}{:09}CU00",
         LAST_TICK.saturating_sub(ticks),

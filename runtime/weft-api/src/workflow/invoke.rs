@@ -44,14 +44,26 @@ pub(super) async fn invoke(
     let deployed = runs::workflow(context, workflow).await?;
     let declared = runs::trigger(&deployed, trigger)?;
     if !declared.kind.eq_ignore_ascii_case("Request") {
-        let message = format!("The trigger '{trigger}' is of the type '{}'.", declared.kind);
-        return Err(Refused::new(StatusCode::BAD_REQUEST, "WorkflowTriggerIsNotEnabled", message));
+        let message = format!(
+            "The trigger '{trigger}' is of the type '{}'.",
+            declared.kind
+        );
+        return Err(Refused::new(
+            StatusCode::BAD_REQUEST,
+            "WorkflowTriggerIsNotEnabled",
+            message,
+        ));
     }
     let outputs = outputs(context, declared, path, request_body).await?;
     check_schema(declared, &outputs)?;
     let header = context.headers.get("x-ms-client-tracking-id");
-    let header = header.and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let splits = declared.definition.get("splitOn").is_some_and(|on| !on.is_null());
+    let header = header
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
+    let splits = declared
+        .definition
+        .get("splitOn")
+        .is_some_and(|on| !on.is_null());
     let responds = deployed.program.responds() && !splits;
     let asynchronous = deployed.program.responds_asynchronously();
     let fired = Fired {
@@ -124,10 +136,13 @@ async fn recorded(
 ) -> Result<Option<Payload>, Refused> {
     let store = context.api.store_for(deployed);
     let recorded = store.history(key, 0, u64::MAX).await?;
-    let answer = recorded.events.into_iter().find_map(|event| match event.kind {
-        EventKind::TaskScheduled { name, input, .. } if name == RESPOND => Some(input),
-        _ => None,
-    });
+    let answer = recorded
+        .events
+        .into_iter()
+        .find_map(|event| match event.kind {
+            EventKind::TaskScheduled { name, input, .. } if name == RESPOND => Some(input),
+            _ => None,
+        });
     Ok(answer)
 }
 
@@ -194,23 +209,39 @@ async fn outputs(
     request_body: Body,
 ) -> Result<Value, Refused> {
     let inputs = trigger.definition.get("inputs");
-    let text = |name: &str| inputs.and_then(|inputs| inputs.get(name)).map(Value::to_text);
+    let text = |name: &str| {
+        inputs
+            .and_then(|inputs| inputs.get(name))
+            .map(Value::to_text)
+    };
     if let Some(method) = text("method").filter(|method| !method.is_empty())
         && !method.eq_ignore_ascii_case(context.method.as_str())
     {
         let message = format!("The trigger takes {}.", method.to_uppercase());
-        return Err(Refused::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message));
+        return Err(Refused::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "MethodNotAllowed",
+            message,
+        ));
     }
     let path: Vec<String> = path.into_iter().filter(|part| !part.is_empty()).collect();
     let template = text("relativePath").unwrap_or_default();
     let parameters = match_path(&template, &path).ok_or_else(|| {
         let message = format!("The path does not fit the trigger's '{template}'.");
-        Refused::new(StatusCode::NOT_FOUND, "WorkflowTriggerRelativePathNotMatched", message)
+        Refused::new(
+            StatusCode::NOT_FOUND,
+            "WorkflowTriggerRelativePathNotMatched",
+            message,
+        )
     })?;
     let queries: Vec<(String, String)> = context
         .query
         .iter()
-        .filter(|(name, _)| !OWN_PARAMETERS.iter().any(|own| own.eq_ignore_ascii_case(name)))
+        .filter(|(name, _)| {
+            !OWN_PARAMETERS
+                .iter()
+                .any(|own| own.eq_ignore_ascii_case(name))
+        })
         .cloned()
         .collect();
     // What authenticates the caller is not the workflow's business.
@@ -224,19 +255,30 @@ async fn outputs(
     let max = context.api.config.json_bytes_max;
     let bytes = body::read(&context.headers, request_body, max).await?;
     trigger_outputs(headers, &queries, &parameters, &bytes).map_err(|fault| {
-        Refused::new(StatusCode::BAD_REQUEST, "InvalidRequestContent", fault.to_string())
+        Refused::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidRequestContent",
+            fault.to_string(),
+        )
     })
 }
 
 /// The body against the trigger's schema, where the trigger asks for that.
 fn check_schema(trigger: &Trigger, outputs: &Value) -> Result<(), Refused> {
-    let options = trigger.definition.get("operationOptions").map(Value::to_text);
+    let options = trigger
+        .definition
+        .get("operationOptions")
+        .map(Value::to_text);
     let asked = options.is_some_and(|options| {
         options
             .split(',')
             .any(|option| option.trim().eq_ignore_ascii_case("EnableSchemaValidation"))
     });
-    let Some(schema) = trigger.definition.pointer("/inputs/schema").filter(|_| asked) else {
+    let Some(schema) = trigger
+        .definition
+        .pointer("/inputs/schema")
+        .filter(|_| asked)
+    else {
         return Ok(());
     };
     let body = outputs.get("body").cloned().unwrap_or_default();
@@ -247,7 +289,10 @@ fn check_schema(trigger: &Trigger, outputs: &Value) -> Result<(), Refused> {
     Err(Refused::new(
         StatusCode::BAD_REQUEST,
         "TriggerInputSchemaMismatch",
-        format!("The input body for the trigger does not match its schema: {}.", faults.join("; ")),
+        format!(
+            "The input body for the trigger does not match its schema: {}.",
+            faults.join("; ")
+        ),
     ))
 }
 

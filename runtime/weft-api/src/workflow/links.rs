@@ -58,13 +58,15 @@ impl Links {
         callback: &weft_workflow::run::Callback,
         signature: &str,
     ) -> bool {
-        self.key.verify(&callback.signed_text(&self.prefix), signature)
+        self.key
+            .verify(&callback.signed_text(&self.prefix), signature)
     }
 
     /// Whether the request carries a signature for `allows`.
     pub(super) fn is_signed(&self, context: &Context, workflow: &str, allows: &str) -> bool {
         let signature = context.parameter("sig").unwrap_or_default();
-        self.key.verify(&self.signed_text(workflow, allows), signature)
+        self.key
+            .verify(&self.signed_text(workflow, allows), signature)
     }
 
     pub(super) fn signature(&self, workflow: &str, allows: &str) -> String {

@@ -41,9 +41,7 @@ pub(super) async fn manage(
         (_, [_, "runs", _, rest @ ..]) => {
             of_run(context, (own[1], own[3]), rest, &own[4..], request_body).await
         }
-        (_, [_, "triggers", rest @ ..]) => {
-            triggers::manage(context, own[1], rest, &own[3..]).await
-        }
+        (_, [_, "triggers", rest @ ..]) => triggers::manage(context, own[1], rest, &own[3..]).await,
         _ => Err(no_route()),
     }
 }
@@ -207,7 +205,11 @@ fn statuses(filter: &str) -> Result<Vec<Stored>, Refused> {
             {
                 value.trim_matches('\'')
             }
-            _ => return Err(invalid("A filter is: status eq 'Failed' or status eq ...".into())),
+            _ => {
+                return Err(invalid(
+                    "A filter is: status eq 'Failed' or status eq ...".into(),
+                ));
+            }
         };
         match status.to_ascii_lowercase().as_str() {
             "running" | "waiting" => statuses.extend([Stored::Pending, Stored::Running]),
@@ -228,10 +230,15 @@ async fn repetitions(
     action: &str,
 ) -> Result<Vec<Shown>, Refused> {
     let found = Found::read(context, workflow, id).await?;
-    let all = found.run.repetitions(action, found.instance.outcome.is_some());
+    let all = found
+        .run
+        .repetitions(action, found.instance.outcome.is_some());
     let all = all.ok_or_else(|| no_action(action))?;
     let shape = found.shape(context);
-    Ok(all.iter().map(|repetition| shape.repetition(repetition)).collect())
+    Ok(all
+        .iter()
+        .map(|repetition| shape.repetition(repetition))
+        .collect())
 }
 
 /// `POST .../runs/{run}/cancel`
@@ -248,7 +255,12 @@ async fn cancel(context: &Context, workflow: &str, id: &str) -> Result<Response,
         recursive: true,
     };
     let now = context.api.host.now();
-    context.api.store_of(key).await?.send(key, message, now).await?;
+    context
+        .api
+        .store_of(key)
+        .await?
+        .send(key, message, now)
+        .await?;
     Ok(StatusCode::OK.into_response())
 }
 
@@ -291,7 +303,11 @@ pub(super) async fn again(
         None => None,
         Some(_) if found.instance.outcome.is_none() => {
             let message = "The run has not ended.";
-            return Err(Refused::new(StatusCode::CONFLICT, "WorkflowRunInProgress", message));
+            return Err(Refused::new(
+                StatusCode::CONFLICT,
+                "WorkflowRunInProgress",
+                message,
+            ));
         }
         Some(from) => Some(found.run.kept_before(&from).ok_or_else(|| {
             let message = "A run is repeated from actions of the top level.";
@@ -307,7 +323,9 @@ pub(super) async fn again(
         "startTime": precise(context.api.host.now()),
     });
     let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
-    let location = context.links.management(&format!("workflows/{workflow}/runs/{new}"));
+    let location = context
+        .links
+        .management(&format!("workflows/{workflow}/runs/{new}"));
     let headers = response.headers_mut();
     if let (Ok(new), Ok(location)) = (HeaderValue::try_from(new), HeaderValue::try_from(location)) {
         headers.insert("x-ms-workflow-run-id", new);

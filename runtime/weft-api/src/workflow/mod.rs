@@ -32,7 +32,7 @@ use crate::auth::{Permission, authenticate, authenticate_basic};
 use crate::params::query_pairs;
 use crate::{Api, Problem};
 use links::Links;
-pub use responders::{Awaited, Responders};
+pub use responders::{Awaited, RESPOND, Responders};
 
 /// What the paths of this API begin with, after the app's prefix, but for those of triggers.
 pub const WORKFLOW_PATH: &str = "/runtime/webhooks/workflow";
@@ -79,7 +79,10 @@ pub(crate) struct Context {
 impl Context {
     /// The first value of a query parameter, in whatever letter case.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        let found = self.query.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        let found = self
+            .query
+            .iter()
+            .find(|(own, _)| own.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 }
@@ -202,14 +205,21 @@ async fn signed(
             callback::call_back(context, workflow, own[1], own[3], body).await
         }
         ["runs", _, "operations", _] => {
-            if !context.links.is_signed(context, workflow, &links::operation(own[1])) {
+            if !context
+                .links
+                .is_signed(context, workflow, &links::operation(own[1]))
+            {
                 admit(context, parts, Permission::ReadInstances).await?;
             }
             invoke::operation(context, workflow, own[1]).await
         }
-        ["runs", _, "contents", _] | ["runs", _, "actions", _, "contents", _]
+        ["runs", _, "contents", _]
+        | ["runs", _, "actions", _, "contents", _]
         | ["runs", _, "actions", _, "repetitions", _, "contents", _] => {
-            if !context.links.is_signed(context, workflow, &links::contents(own)) {
+            if !context
+                .links
+                .is_signed(context, workflow, &links::contents(own))
+            {
                 admit(context, parts, Permission::ReadInstances).await?;
             }
             contents::show(context, workflow, own).await
@@ -235,7 +245,10 @@ async fn admit(context: &Context, parts: &Parts, needs: Permission) -> Result<()
         )
     })?;
     if !caller.reaches(&context.app.tenant) {
-        return Err(Refused::absent("NotFound", format!("app {}", context.app.app)));
+        return Err(Refused::absent(
+            "NotFound",
+            format!("app {}", context.app.app),
+        ));
     }
     Ok(caller.require(needs)?)
 }
@@ -248,7 +261,9 @@ mod tests {
     fn paths_are_told_from_those_of_functions() {
         assert!(is_workflow("/api/w/triggers/manual/invoke"));
         assert!(is_workflow("/@t/a/api/w/triggers/manual/invoke/x/y"));
-        assert!(is_workflow("/runtime/webhooks/workflow/api/management/workflows"));
+        assert!(is_workflow(
+            "/runtime/webhooks/workflow/api/management/workflows"
+        ));
         assert!(!is_workflow("/api/w/triggers/manual"));
         assert!(!is_workflow("/api/triggers"));
         assert!(!is_workflow("/runtime/webhooks/durabletask/instances"));

@@ -24,10 +24,19 @@ async fn of_revision(
     name: &str,
     revision: Option<weft_store::RevisionId>,
 ) -> Result<Arc<DeployedWorkflow>, Refused> {
-    let found = context.api.host.workflow(&context.app, revision, name).await?;
-    let found = found.ok_or_else(|| Refused::absent("WorkflowNotFound", format!("workflow {name}")))?;
+    let found = context
+        .api
+        .host
+        .workflow(&context.app, revision, name)
+        .await?;
+    let found =
+        found.ok_or_else(|| Refused::absent("WorkflowNotFound", format!("workflow {name}")))?;
     found.map_err(|failure| {
-        Refused::new(http::StatusCode::BAD_REQUEST, "InvalidWorkflow", failure.message)
+        Refused::new(
+            http::StatusCode::BAD_REQUEST,
+            "InvalidWorkflow",
+            failure.message,
+        )
     })
 }
 
@@ -50,7 +59,12 @@ pub(super) async fn instance(
     name: &str,
     run: &str,
 ) -> Result<(Arc<DeployedWorkflow>, Instance), Refused> {
-    let absent = || Refused::absent("WorkflowRunNotFound", format!("run {run} of the workflow {name}"));
+    let absent = || {
+        Refused::absent(
+            "WorkflowRunNotFound",
+            format!("run {run} of the workflow {name}"),
+        )
+    };
     let active = workflow(context, name).await;
     let id = run.parse().map_err(|_| absent())?;
     let key = InstanceKey::new(context.app.clone(), id);

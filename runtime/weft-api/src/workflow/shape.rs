@@ -45,7 +45,12 @@ impl Shape<'_> {
         let mut shown = Map::new();
         shown.insert("waitEndTime".into(), precise(view.started).into());
         put_times(&mut shown, Some(view.started), view.ended);
-        put_end(&mut shown, view.status, view.code.as_deref(), view.error.as_ref());
+        put_end(
+            &mut shown,
+            view.status,
+            view.code.as_deref(),
+            view.error.as_ref(),
+        );
         let correlation = json!({"clientTrackingId": view.client_tracking_id});
         shown.insert("correlation".into(), correlation);
         if let Some(earlier) = &view.resubmitted_from {
@@ -117,7 +122,8 @@ impl Shape<'_> {
         let action = &repetition.action;
         let mut properties = self.action_properties(action, &["repetitions", name.as_str()]);
         let indexes = repetition.indexes.iter();
-        let indexes = indexes.map(|(scope, index)| json!({"scopeName": &**scope, "itemIndex": index}));
+        let indexes =
+            indexes.map(|(scope, index)| json!({"scopeName": &**scope, "itemIndex": index}));
         properties["repetitionIndexes"] = indexes.collect::<Vec<_>>().into();
         json!({
             "properties": properties,
@@ -139,12 +145,18 @@ impl Shape<'_> {
             let metadata = json!({"contentSize": 0, "metadata": {"foreachItemsCount": items}});
             shown.insert("inputsLink".into(), metadata);
         } else if action.secure_inputs {
-            shown.insert("inputsLink".into(), json!({"secureData": {"isSecured": true}}));
+            shown.insert(
+                "inputsLink".into(),
+                json!({"secureData": {"isSecured": true}}),
+            );
         }
         if let Some(outputs) = &action.outputs {
             shown.insert("outputsLink".into(), link("ActionOutputs", outputs));
         } else if action.secure_outputs {
-            shown.insert("outputsLink".into(), json!({"secureData": {"isSecured": true}}));
+            shown.insert(
+                "outputsLink".into(),
+                json!({"secureData": {"isSecured": true}}),
+            );
         }
         put_times(&mut shown, action.started, action.ended);
         let correlation = json!({
@@ -152,7 +164,12 @@ impl Shape<'_> {
             "clientTrackingId": self.client_tracking_id,
         });
         shown.insert("correlation".into(), correlation);
-        put_end(&mut shown, action.status, Some(&action.code), action.error.as_ref());
+        put_end(
+            &mut shown,
+            action.status,
+            Some(&action.code),
+            action.error.as_ref(),
+        );
         if let Some(tracked) = &action.tracked {
             shown.insert("trackedProperties".into(), plain(tracked));
         }

@@ -65,7 +65,14 @@ pub(super) fn prepare(
         respond_to: None,
         kept: None,
     };
-    Ok(new_run(context, deployed, id, &start, now, client_tracking_id))
+    Ok(new_run(
+        context,
+        deployed,
+        id,
+        &start,
+        now,
+        client_tracking_id,
+    ))
 }
 
 /// A run that repeats an earlier one, from `kept` on where that is given.
@@ -87,7 +94,14 @@ pub(super) fn prepare_again(
         kept,
         ..start
     };
-    Ok(new_run(context, deployed, id, &start, now, client_tracking_id))
+    Ok(new_run(
+        context,
+        deployed,
+        id,
+        &start,
+        now,
+        client_tracking_id,
+    ))
 }
 
 fn new_run(
@@ -104,7 +118,11 @@ fn new_run(
         client_tracking_id,
         start: Start {
             trace_parent: trace_parent(&context.headers),
-            ..Start::new(random_execution(), deployed.settings.workflow.clone(), input)
+            ..Start::new(
+                random_execution(),
+                deployed.settings.workflow.clone(),
+                input,
+            )
         },
         now,
     }
@@ -133,7 +151,9 @@ fn tracking_id(
     trigger: &Trigger,
     object: &Object,
 ) -> Option<String> {
-    let template = trigger.definition.pointer("/correlation/clientTrackingId")?;
+    let template = trigger
+        .definition
+        .pointer("/correlation/clientTrackingId")?;
     let template = Template::compile(template).ok()?;
     let parameters = deployed.settings.parameters.iter();
     let parameters = parameters.map(|(name, value)| (name.as_str(), value.clone()));

@@ -83,7 +83,9 @@ fn callback_url(
     let path = text("relativePath");
     let allows = links::trigger(name);
     let query = context.links.query(workflow, &allows);
-    let below = path.as_ref().map_or_else(String::new, |path| format!("/{path}"));
+    let below = path
+        .as_ref()
+        .map_or_else(String::new, |path| format!("/{path}"));
     let mut shown = json!({
         "value": format!("{base}{below}?{query}"),
         "method": text("method").unwrap_or_else(|| "POST".to_owned()),
@@ -154,11 +156,7 @@ async fn histories(
     Ok(Json(json!({"value": shown})).into_response())
 }
 
-fn history(
-    deployed: &DeployedWorkflow,
-    name: &str,
-    instance: &Instance,
-) -> Result<Shown, Refused> {
+fn history(deployed: &DeployedWorkflow, name: &str, instance: &Instance) -> Result<Shown, Refused> {
     let workflow = &deployed.settings.workflow;
     let run = instance.key.id.as_str();
     let start = RunStart::read(instance.input.as_str()).map_err(crate::Problem::internal)?;

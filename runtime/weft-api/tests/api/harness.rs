@@ -13,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 use tower::ServiceExt as _;
 use weft_api::auth::{NewKey, create};
 use weft_api::{
-    Api, Call, Config, Host, InvokeError, Invoked, LogBook, PrepareError, Prepared, Rehearsed,
-    Stopping, admin_router, durable_router,
+    Api, Call, Config, DeployedWorkflow, Host, InvokeError, Invoked, LogBook, PrepareError,
+    Prepared, Rehearsed, Responders, Stopping, admin_router, durable_router,
 };
 use weft_app::{Deployment, DescribedFunction, FunctionKind};
 use weft_id::{AppId, Component, InstanceKey, Tenant};
@@ -23,8 +23,9 @@ use weft_orchestration::{
 };
 use weft_store::{
     Apps as _, Consumed, Digest, Error, Instance, Keys as _, MemoryStore, NodeId, RevisionId, Role,
-    Shard, TurnCommit, Work as _,
+    Shard, Store, TurnCommit, Work as _,
 };
+use weft_workflow::run::CallbackKey;
 
 pub(crate) const NOW: u64 = 1_800_000_000_000;
 
@@ -34,6 +35,8 @@ pub(crate) struct TestHost {
     clock: AtomicU64,
     pub(crate) ready: AtomicBool,
     pub(crate) deployed: AtomicU64,
+    responders: Responders,
+    stateless: Arc<dyn Store>,
 }
 
 #[async_trait]
@@ -124,6 +127,31 @@ impl Host for TestHost {
         Timestamp::from_millis(self.clock.fetch_add(1, Ordering::Relaxed))
     }
 
+    async fn workflow(
+        &self,
+        _app: &AppId,
+        _revision: Option<RevisionId>,
+        _name: &str,
+    ) -> Result<Option<Result<Arc<DeployedWorkflow>, Failure>>, Error> {
+        Ok(None)
+    }
+
+    async fn workflows(&self, _app: &AppId) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn callback_key(&self) -> CallbackKey {
+        CallbackKey::default()
+    }
+
+    fn responders(&self) -> &Responders {
+        &self.responders
+    }
+
+    fn stateless(&self) -> &Arc<dyn Store> {
+        &self.stateless
+    }
+
     fn readiness(&self) -> Result<(), String> {
         match self.ready.load(Ordering::Relaxed) {
             true => Ok(()),
@@ -186,6 +214,8 @@ impl Node {
             clock: AtomicU64::new(NOW),
             ready: AtomicBool::new(true),
             deployed: AtomicU64::new(0),
+            responders: Responders::default(),
+            stateless: Arc::new(MemoryStore::new()),
         });
         // Nobody asks these nodes to stop.
         let (_, stopping) = tokio::sync::watch::channel(false);

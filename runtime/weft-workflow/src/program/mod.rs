@@ -184,6 +184,28 @@ impl std::fmt::Debug for Schema {
     }
 }
 
+/// What is wrong with a value by a JSON Schema, the first few faults of it. A schema that is none
+/// finds no fault.
+#[must_use]
+pub fn schema_faults(schema: &Value, value: &Value) -> Vec<String> {
+    let schema = serde_json::Value::from(schema.clone());
+    match jsonschema::options().build(&schema) {
+        Ok(validator) => Schema(validator).faults(value),
+        Err(_) => Vec::new(),
+    }
+}
+
+impl Schema {
+    /// The first few faults of a value.
+    pub(crate) fn faults(&self, value: &Value) -> Vec<String> {
+        let json = serde_json::Value::from(value.clone());
+        let faults = self.0.iter_errors(&json).take(5);
+        faults
+            .map(|fault| format!("{fault} (at '{}')", fault.instance_path()))
+            .collect()
+    }
+}
+
 /// A parameter that the definition declares.
 #[derive(Debug)]
 pub struct Parameter {

@@ -19,7 +19,10 @@ const EDGES: [(&str, &[&str]); 14] = [
     ("weft-sandbox", &["store", "app", "orchestration", "id"]),
     ("weft-worker", &["store", "app", "orchestration", "id"]),
     ("weft-trigger", &["sandbox", "store", "app", "id"]),
-    ("weft-api", &["store", "app", "orchestration", "id"]),
+    (
+        "weft-api",
+        &["store", "workflow", "app", "orchestration", "id"],
+    ),
     ("weft-durabletask", &["store", "app", "orchestration", "id"]),
     ("weft-telemetry", &[]),
     (

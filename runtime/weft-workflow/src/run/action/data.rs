@@ -144,13 +144,8 @@ impl Run {
                 return End::failed("InvalidTemplate", message);
             }
         };
-        if let Some(Schema(validator)) = schema {
-            let json = serde_json::Value::from(parsed.clone());
-            let faults: Vec<String> = validator
-                .iter_errors(&json)
-                .take(5)
-                .map(|fault| format!("{fault} (at '{}')", fault.instance_path()))
-                .collect();
+        if let Some(schema) = schema {
+            let faults = schema.faults(&parsed);
             if !faults.is_empty() {
                 let message = format!("Schema validation failed: {}.", faults.join("; "));
                 return End::failed("ValidationFailed", message);
