@@ -33,24 +33,16 @@ pub(crate) struct Workflows {
 /// The workflows of one revision, by name.
 type OfRevision = BTreeMap<String, Result<Arc<DeployedWorkflow>, Failure>>;
 
-/// A workflow that can be run.
-pub(crate) struct Prepared {
-    pub(crate) program: Arc<Program>,
-    pub(crate) settings: Arc<Settings>,
-    /// The workflow as it was deployed.
-    pub(crate) workflow: Workflow,
-}
-
-impl Prepared {
-    /// A run over what was recorded of it.
-    pub(crate) fn run(&self, instance: InstanceId, history: Vec<Event>, limits: Limits) -> Run {
-        let replay = Replay::new(instance, history, limits);
-        Run::new(
-            Arc::clone(&self.program),
-            Arc::clone(&self.settings),
-            replay,
-        )
-    }
+/// A run of a workflow over what was recorded of it.
+pub(crate) fn run_of(
+    deployed: &DeployedWorkflow,
+    instance: InstanceId,
+    history: Vec<Event>,
+    limits: Limits,
+) -> Run {
+    let replay = Replay::new(instance, history, limits);
+    let program = Arc::clone(&deployed.program);
+    Run::new(program, Arc::clone(&deployed.settings), replay)
 }
 
 impl Workflows {

@@ -92,7 +92,7 @@ impl World {
         }
     }
 
-    fn to_the_end(&mut self) {
+    fn finish(&mut self) {
         while self.outcome.is_none() {
             self.timers.sort_unstable();
             assert!(!self.timers.is_empty(), "it waits for ever");
@@ -128,7 +128,7 @@ fn nothing(name: &str, _: &Value) -> Result<Value, Failure> {
 fn run(definition: &str, body: &str, answer: fn(&str, &Value) -> Result<Value, Failure>) -> World {
     let mut world = World::new(definition, answer);
     world.start(body);
-    world.to_the_end();
+    world.finish();
     world
 }
 
