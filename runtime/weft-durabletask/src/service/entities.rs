@@ -13,7 +13,7 @@ use weft_id::InstanceKey;
 
 use crate::convert::action::to_entity;
 use crate::convert::entity::of_entity;
-use crate::convert::{to_payload, to_time};
+use crate::convert::{sent, to_time};
 use crate::{Kind, proto};
 
 const PAGE_DEFAULT: u32 = 100;
@@ -33,7 +33,7 @@ impl Service {
         let trace = signal.parent_trace_context;
         let message = Message::Operation(Operation {
             name: signal.name,
-            input: to_payload(signal.input),
+            input: sent(signal.input)?,
             caller: None,
             reply: None,
             at: signal.scheduled_time.map(to_time),

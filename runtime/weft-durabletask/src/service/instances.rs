@@ -11,7 +11,7 @@ use weft_store::{Error, Family, IdReuse, Instance, NewInstance, until_ended};
 use super::{Service, key, refused};
 use crate::convert::labels::to_trace;
 use crate::convert::state::of_instance;
-use crate::convert::{to_instance, to_payload, to_reason, to_status, to_time};
+use crate::convert::{sent, to_instance, to_reason, to_status, to_time};
 use crate::proto;
 
 /// The store is asked again after so long, for a client that waits longer.
@@ -50,7 +50,7 @@ impl Service {
             trace_parent,
             trace_state,
             scheduled_at: order.scheduled_start_timestamp.map(to_time),
-            ..Start::new(random_execution(), order.name, to_payload(order.input))
+            ..Start::new(random_execution(), order.name, sent(order.input)?)
         };
         self.create(&key, start, reuse).await?;
         Ok(proto::CreateInstanceResponse {
@@ -139,7 +139,7 @@ impl Service {
         }
         let message = Message::Event {
             name: event.name,
-            payload: to_payload(event.input),
+            payload: sent(event.input)?,
         };
         self.tell(app, &event.instance_id, message).await?;
         Ok(proto::RaiseEventResponse {})

@@ -14,6 +14,8 @@ mod dev;
 mod durable_api;
 mod durable_clients;
 mod durable_task;
+mod durable_task_faults;
+mod durable_worker;
 mod hostile;
 mod http;
 mod languages;
