@@ -45,8 +45,11 @@ pub fn weft_binary() -> &'static Path {
             .expect("a profile lies in the target folder");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let mut build = Command::new(cargo);
+        // With a test beside it, dependencies get the features that they have for the tests, and
+        // nothing of them is built a second time.
         build
-            .args(["build", "--quiet", "--package", "weft-cli", "--target-dir"])
+            .args(["build", "--quiet", "--workspace", "--bin", "weft"])
+            .args(["--test", "cases", "--target-dir"])
             .arg(target)
             .current_dir(env!("CARGO_MANIFEST_DIR"));
         if release {

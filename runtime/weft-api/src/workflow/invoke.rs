@@ -105,16 +105,19 @@ pub(super) async fn invoke(
     };
     match given {
         Some(given) => respond(&given, headers),
-        None => Err(no_response(&key)),
+        None => Ok(no_response(&key, headers)),
     }
 }
 
-fn no_response(key: &InstanceKey) -> Refused {
+fn no_response(key: &InstanceKey, headers: HeaderMap) -> Response {
     let message = format!(
         "The server did not receive a response from an upstream server. Request tracking id '{}'.",
         key.id
     );
-    Refused::new(StatusCode::BAD_GATEWAY, "NoResponse", message)
+    let refused = Refused::new(StatusCode::BAD_GATEWAY, "NoResponse", message);
+    let mut response = refused.into_response();
+    response.headers_mut().extend(headers);
+    response
 }
 
 /// Completes when the run has ended.
@@ -159,7 +162,7 @@ pub(super) async fn operation(
         return respond(&given, headers);
     }
     if instance.outcome.is_some() {
-        return Err(no_response(key));
+        return Ok(no_response(key, headers));
     }
     accepted(context, &deployed, key, &mut headers);
     Ok((StatusCode::ACCEPTED, headers).into_response())

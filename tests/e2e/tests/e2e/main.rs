@@ -25,3 +25,4 @@ mod patterns;
 mod photos;
 mod retention;
 mod revisions;
+mod workflows;
