@@ -37,6 +37,9 @@ struct Args {
     /// A `wasmtime` program, to measure `wasmtime serve` as well
     #[arg(long)]
     wasmtime: Option<PathBuf>,
+    /// A Python that has the Durable Task SDK, to measure its worker as well
+    #[arg(long)]
+    python: Option<PathBuf>,
     /// Write the figures to this file
     #[arg(long)]
     json: Option<PathBuf>,
@@ -107,7 +110,9 @@ async fn main() -> anyhow::Result<()> {
             Question::Memory => question::memory::measure(&mut report).await?,
             Question::Recovery => question::recovery::measure(&mut report).await?,
             Question::Manage => question::manage::measure(&mut report).await?,
-            Question::Workers => question::workers::measure(plan, &mut report).await?,
+            Question::Workers => {
+                question::workers::measure(plan, args.python.as_deref(), &mut report).await?;
+            }
         }
     }
     if let Some(before) = before {

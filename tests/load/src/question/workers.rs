@@ -1,6 +1,8 @@
 //! What does an orchestration cost whose code runs in a worker that is connected over gRPC? The
 //! worker is as light as one can be: what it takes is the protocol and the node.
 
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -22,6 +24,9 @@ use crate::report::{Figure, Report};
 const CLIENTS: usize = 64;
 const STEPS: i32 = 10;
 const IDLE: usize = 1000;
+/// The orchestrators of the two workers.
+const NATIVE: &str = "sequence-elsewhere";
+const PYTHON: &str = "sequence_in_python";
 
 type Client = TaskHubSidecarServiceClient<InterceptedService<Channel, Key>>;
 
@@ -36,43 +41,94 @@ impl Interceptor for Key {
     }
 }
 
-pub(crate) async fn measure(plan: Plan, report: &mut Report) -> anyhow::Result<()> {
+pub(crate) async fn measure(
+    plan: Plan,
+    python: Option<&Path>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let subject = Subject::start();
     subject.orchestrations().await?;
     let client = connect(&subject).await?;
     let serving = tokio::spawn(serve(client.clone()));
-    sequence(&client).await?;
+    sequence(&client, NATIVE).await?;
+    let python = python.map(|python| Served::start(python, &subject));
+    let python = python.transpose()?;
+    if python.is_some() {
+        sequence(&client, PYTHON).await?;
+    }
     let component = subject.run("sequence", u32::try_from(STEPS)?)?;
     let (mut worker, mut beside, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+    let mut through_python = Vec::new();
     for _ in 0..plan.rounds {
-        worker.push(per_second(&client, plan.round).await?);
+        worker.push(per_second(&client, NATIVE, plan.round).await?);
+        if python.is_some() {
+            through_python.push(per_second(&client, PYTHON, plan.round).await?);
+        }
         let sample = drive(&component, CLIENTS, Until::Passed(plan.round)).await?;
         beside.push(sample.per_second());
-        let begun = Instant::now();
-        let mut one = 0;
-        while begun.elapsed() < plan.round / 2 {
-            run(&client, 1).await?;
-            one += 1;
-        }
-        alone.push(millis(begun.elapsed()) / f64::from(one));
+        alone.push(median_of_one(&client, plan.round / 2).await?);
     }
-    let items = worker
-        .iter()
-        .map(|n| n * f64::from(2 * STEPS + 1))
-        .collect();
-    let memory = idle(&subject, &client).await?;
+    let (memory, crowded) = idle(&subject, &client, plan.round).await?;
     serving.abort();
-    report.add(
-        "Workers over gRPC",
-        vec![
-            Figure::of("10 in sequence, 64 clients, a worker", "/s", worker),
-            Figure::of("work items of that", "/s", items),
-            Figure::of("10 in sequence, 64 clients, a component", "/s", beside),
-            Figure::of("1 activity, 1 client, a worker", "ms", alone),
-            Figure::of("an idle worker's memory", "KiB", vec![memory]),
-        ],
+    let items = |rates: &[f64]| {
+        let each = f64::from(2 * STEPS + 1);
+        rates.iter().map(|rate| rate * each).collect()
+    };
+    let mut figures = vec![
+        Figure::of("work items of that", "/s", items(&worker)),
+        Figure::of("10 in sequence, 64 clients, a component", "/s", beside),
+        Figure::of("1 activity, 1 client, a worker, p50", "ms", alone),
+        Figure::of("an idle worker's memory", "KiB", vec![memory]),
+        Figure::of("the first, beside 1,000 idle workers", "/s", vec![crowded]),
+    ];
+    figures.insert(
+        0,
+        Figure::of("10 in sequence, 64 clients, a worker", "/s", worker),
     );
+    if !through_python.is_empty() {
+        let of = items(&through_python);
+        let name = "10 in sequence, 64 clients, the Python SDK";
+        figures.push(Figure::of(name, "/s", through_python));
+        figures.push(Figure::of("work items of that", "/s", of));
+    }
+    report.add("Workers over gRPC", figures);
     Ok(())
+}
+
+/// A worker of the Python SDK in a process of its own, which ends with this value.
+struct Served(Child);
+
+impl Served {
+    fn start(python: &Path, subject: &Subject) -> anyhow::Result<Self> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python_worker.py");
+        let child = Command::new(python)
+            .arg(script)
+            .args([subject.grpc()?, subject.key()])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        Ok(Self(child.context("start the Python")?))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+async fn median_of_one(client: &Client, time: Duration) -> anyhow::Result<f64> {
+    let begun = Instant::now();
+    let mut taken = Vec::new();
+    while begun.elapsed() < time || taken.is_empty() {
+        let one = Instant::now();
+        run(client, NATIVE, 1).await?;
+        taken.push(millis(one.elapsed()));
+    }
+    taken.sort_unstable_by(f64::total_cmp);
+    Ok(taken[taken.len() / 2])
 }
 
 async fn connect(subject: &Subject) -> anyhow::Result<Client> {
@@ -91,6 +147,17 @@ async fn serve(mut client: Client) -> anyhow::Result<()> {
         max_concurrent_orchestration_work_items: 200,
         max_concurrent_activity_work_items: 200,
         max_concurrent_entity_work_items: 1,
+        work_item_filters: Some(proto::WorkItemFilters {
+            orchestrations: vec![proto::OrchestrationFilter {
+                name: NATIVE.to_owned(),
+                versions: Vec::new(),
+            }],
+            activities: vec![proto::ActivityFilter {
+                name: "echo-elsewhere".to_owned(),
+                versions: Vec::new(),
+            }],
+            entities: Vec::new(),
+        }),
         ..Default::default()
     };
     let mut items = client.get_work_items(asked).await?.into_inner();
@@ -156,10 +223,10 @@ fn decide(turn: proto::OrchestratorRequest, token: String) -> proto::Orchestrato
     }
 }
 
-async fn run(client: &Client, steps: i32) -> anyhow::Result<()> {
+async fn run(client: &Client, name: &str, steps: i32) -> anyhow::Result<()> {
     let mut client = client.clone();
     let order = proto::CreateInstanceRequest {
-        name: "sequence-elsewhere".to_owned(),
+        name: name.to_owned(),
         input: Some(steps.to_string()),
         ..Default::default()
     };
@@ -175,23 +242,24 @@ async fn run(client: &Client, steps: i32) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn sequence(client: &Client) -> anyhow::Result<()> {
-    run(client, STEPS).await
+async fn sequence(client: &Client, name: &str) -> anyhow::Result<()> {
+    run(client, name, STEPS).await
 }
 
-async fn per_second(client: &Client, round: Duration) -> anyhow::Result<f64> {
+async fn per_second(client: &Client, name: &str, round: Duration) -> anyhow::Result<f64> {
     let begun = Instant::now();
     let ran = stream::repeat(())
         .take_while(|()| futures::future::ready(begun.elapsed() < round))
-        .map(|()| sequence(client))
+        .map(|()| sequence(client, name))
         .buffer_unordered(CLIENTS)
         .try_fold(0_u32, async |count, ()| Ok(count + 1))
         .await?;
     Ok(f64::from(ran) / begun.elapsed().as_secs_f64())
 }
 
-/// Resident memory of the node for each worker that is connected and does nothing, in KiB.
-async fn idle(subject: &Subject, client: &Client) -> anyhow::Result<f64> {
+/// Resident memory of the node for each worker that is connected and does nothing, in KiB, and what
+/// one that works does beside them.
+async fn idle(subject: &Subject, client: &Client, round: Duration) -> anyhow::Result<(f64, f64)> {
     let before = subject.resident()?;
     let mut streams = Vec::new();
     for _ in 0..IDLE {
@@ -206,6 +274,6 @@ async fn idle(subject: &Subject, client: &Client) -> anyhow::Result<f64> {
         streams.push((worker, stream));
     }
     let after = subject.resident()?;
-    run(client, 1).await?;
-    Ok((after - before) / 1024.0 / streams.len() as f64)
+    let rate = per_second(client, NATIVE, round).await?;
+    Ok(((after - before) / 1024.0 / streams.len() as f64, rate))
 }
