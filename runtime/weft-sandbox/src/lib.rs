@@ -40,7 +40,7 @@ pub use activity::{ActivityCall, Completed, Usage};
 pub use body::Body;
 pub use compile::compile_main;
 pub use config::{Admission, Compiler, Config, GuestLimits, Invocation, Pool, UploadLimits};
-pub use egress::{Cidr, InvalidCidr};
+pub use egress::{Cidr, ClientIdentity, InvalidCidr, Outbound, OutboundError, OutboundOptions};
 pub use error::{CallError, SetupError, UploadError};
 pub use execution::Execution;
 pub use inspect::inspect;

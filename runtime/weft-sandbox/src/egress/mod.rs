@@ -5,14 +5,17 @@
 //! followed: a guest that follows one makes a new request.
 
 mod address;
+mod client;
 mod hooks;
 mod send;
 
 use std::sync::Arc;
 
-use rustls::{ClientConfig, RootCertStore};
+use rustls::client::WantsClientCert;
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 pub use address::{Cidr, InvalidCidr};
+pub use client::{ClientIdentity, Outbound, OutboundError, OutboundOptions};
 pub(crate) use hooks::Hooks;
 
 /// What all requests share.
@@ -24,18 +27,21 @@ pub(crate) struct Egress {
 
 impl Egress {
     pub(crate) fn new(allow: Vec<Cidr>) -> Self {
-        let roots = RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.into(),
-        };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring supports the default versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         Self {
             allow,
-            tls: Arc::new(tls),
+            tls: Arc::new(tls_builder().with_no_client_auth()),
         }
     }
+}
+
+/// TLS that trusts the roots of the web.
+fn tls_builder() -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    let roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.into(),
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring supports the default versions")
+        .with_root_certificates(roots)
 }

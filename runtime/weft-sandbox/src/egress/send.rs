@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -72,14 +74,33 @@ impl Denied {
 }
 
 /// What a URL asks for, in the form that grants are compared with.
-struct Asked<'a> {
-    https: bool,
+pub(super) struct Asked<'a> {
+    pub(super) https: bool,
     /// IPv6 addresses in brackets.
-    host: &'a str,
-    port: u16,
+    pub(super) host: &'a str,
+    pub(super) port: u16,
 }
 
-fn asked(uri: &Uri) -> Result<Asked<'_>, Denied> {
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) enum Unconnected {
+    /// The host is no name of a server's certificate.
+    Name,
+    Connect(io::Error),
+    Tls(io::Error),
+}
+
+impl From<Unconnected> for Error {
+    fn from(error: Unconnected) -> Self {
+        match error {
+            Unconnected::Name => Self::HttpRequestUriInvalid,
+            Unconnected::Connect(error) => Self::Connect(error),
+            Unconnected::Tls(error) => Self::Tls(error),
+        }
+    }
+}
+
+pub(super) fn asked(uri: &Uri) -> Result<Asked<'_>, Denied> {
     let https = match uri.scheme_str() {
         Some("https") => true,
         Some("http") => false,
@@ -114,12 +135,22 @@ impl Egress {
         grants: &[OutboundHost],
         timeout: Duration,
     ) -> Result<Target, Denied> {
-        let Asked { https, host, port } = asked(uri)?;
+        let asked = asked(uri)?;
+        let Asked { https, host, port } = asked;
         let granted = |grant: &OutboundHost| grant.allows(https, host, port);
         if !grants.iter().any(granted) {
             let scheme = if https { "https" } else { "http" };
             return Err(Denied::NotGranted(format!("{scheme}://{host}:{port}")));
         }
+        self.resolve(&asked, timeout).await
+    }
+
+    /// Resolves the host and checks all of its addresses.
+    pub(super) async fn resolve(
+        &self,
+        &Asked { https, host, port }: &Asked<'_>,
+        timeout: Duration,
+    ) -> Result<Target, Denied> {
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
         let bare = bare.unwrap_or(host);
         let found = tokio::time::timeout(timeout, tokio::net::lookup_host((bare, port))).await;
@@ -167,7 +198,7 @@ impl Egress {
         ),
         Error,
     > {
-        let connect = tokio::time::timeout(timeouts.connect, self.connect(&target));
+        let connect = tokio::time::timeout(timeouts.connect, self.connect(&target, &self.tls));
         let stream = connect.await.map_err(|_| Error::ConnectionTimeout)??;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // In the origin form: an absolute one would speak to a proxy.
@@ -207,33 +238,40 @@ impl Egress {
     }
 
     /// A connection to one of the checked addresses, in their order.
-    async fn connect(&self, target: &Target) -> Result<Stream, Error> {
+    pub(super) async fn connect(
+        &self,
+        target: &Target,
+        tls: &Arc<ClientConfig>,
+    ) -> Result<Stream, Unconnected> {
         let mut last = io::Error::other("there is no address");
         for address in &target.addresses {
             match TcpStream::connect(address).await {
-                Ok(tcp) => return self.secure(target, tcp).await,
+                Ok(tcp) => return secure(target, tcp, tls).await,
                 Err(error) => last = error,
             }
         }
-        Err(Error::Connect(last))
-    }
-
-    async fn secure(&self, target: &Target, tcp: TcpStream) -> Result<Stream, Error> {
-        drop(tcp.set_nodelay(true));
-        if !target.https {
-            return Ok(Box::new(tcp));
-        }
-        let name = ServerName::try_from(target.host.clone());
-        let name = name.map_err(|_| Error::HttpRequestUriInvalid)?;
-        let connector = TlsConnector::from(self.tls.clone());
-        let stream = connector.connect(name, tcp).await.map_err(Error::Tls)?;
-        Ok(Box::new(stream))
+        Err(Unconnected::Connect(last))
     }
 }
 
-trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+async fn secure(
+    target: &Target,
+    tcp: TcpStream,
+    tls: &Arc<ClientConfig>,
+) -> Result<Stream, Unconnected> {
+    drop(tcp.set_nodelay(true));
+    if !target.https {
+        return Ok(Box::new(tcp));
+    }
+    let name = ServerName::try_from(target.host.clone()).map_err(|_| Unconnected::Name)?;
+    let connector = TlsConnector::from(Arc::clone(tls));
+    let stream = connector.connect(name, tcp).await;
+    Ok(Box::new(stream.map_err(Unconnected::Tls)?))
+}
+
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
-type Stream = Box<dyn Duplex>;
+pub(super) type Stream = Box<dyn Duplex>;
 
 /// A body that fails when nothing comes for a while.
 struct TimedBody {

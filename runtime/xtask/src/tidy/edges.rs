@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 /// Which crates of ours a crate may depend on. Development tools may use anything.
-const EDGES: [(&str, &[&str]); 14] = [
+const EDGES: [(&str, &[&str]); 15] = [
     ("weft-id", &[]),
     ("weft-orchestration", &["id"]),
     ("weft-workflow", &["orchestration", "id"]),
@@ -18,6 +18,7 @@ const EDGES: [(&str, &[&str]); 14] = [
     ),
     ("weft-sandbox", &["store", "app", "orchestration", "id"]),
     ("weft-worker", &["store", "app", "orchestration", "id"]),
+    ("weft-connector", &["sandbox", "workflow", "app", "id"]),
     ("weft-trigger", &["sandbox", "store", "app", "id"]),
     (
         "weft-api",
@@ -36,6 +37,7 @@ const EDGES: [(&str, &[&str]); 14] = [
             "sandbox",
             "worker",
             "workflow",
+            "connector",
             "trigger",
             "api",
             "durabletask",
