@@ -7,7 +7,7 @@ use bytes::Bytes;
 use weft_app::{DescribedFunction, Function};
 use weft_id::{AppId, Component, Tenant};
 use weft_orchestration::{Failure, Payload, Timestamp};
-use weft_store::{Digest, Error, Instance, RevisionId, Store};
+use weft_store::{Digest, Error, Instance, RevisionId, Sealed, SealedKind, Store};
 use weft_workflow::definition::Workflow;
 use weft_workflow::program::Program;
 use weft_workflow::run::{CallbackKey, Settings};
@@ -86,6 +86,16 @@ pub trait Host: Send + Sync + 'static {
 
     /// Holds the runs of stateless workflows.
     fn stateless(&self) -> &Arc<dyn Store>;
+
+    /// Encrypts what is to be kept of an app, so that it can be read under this name alone.
+    fn seal(&self, app: &AppId, kind: SealedKind, name: &str, plain: &str) -> Vec<u8>;
+
+    /// # Errors
+    /// Where it was sealed with another key or for another place.
+    fn unseal(&self, app: &AppId, kind: SealedKind, sealed: &Sealed) -> Result<String, String>;
+
+    /// Called after secrets or connections of the app have changed.
+    fn sealed_changed(&self, app: &AppId);
 
     fn now(&self) -> Timestamp;
 

@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup, build, completions, deploy, dev, doctor, entities, expr, functions, inspect, instances,
-    keys, logs, new, revisions, start, tenants, up, workflows,
+    backup, build, completions, connections, deploy, dev, doctor, entities, expr, functions,
+    inspect, instances, keys, logs, new, revisions, secrets, start, tenants, up, workflows,
 };
 use crate::context::Target;
 
@@ -50,6 +50,12 @@ enum Command {
     /// Deployed revisions: list, activate
     #[command(subcommand)]
     Revisions(revisions::Command),
+    /// Secrets of an app: list, set, delete
+    #[command(subcommand)]
+    Secrets(secrets::Command),
+    /// Connections of an app's workflows: list, show, set, delete
+    #[command(subcommand)]
+    Connections(connections::Command),
     /// API keys: create, list, delete
     #[command(subcommand)]
     Keys(keys::Command),
@@ -73,12 +79,16 @@ enum Command {
     /// Compile one upload; started by the node itself
     #[command(hide = true)]
     Compile,
+    /// Run one script of a workflow; started by the node itself
+    #[command(hide = true)]
+    Script,
 }
 
 pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
     let target = &cli.target;
     let done = match cli.command {
         Command::Compile => return Ok(weft_server::compile()),
+        Command::Script => return Ok(weft_server::script()),
         Command::Up(args) => up::run(args),
         Command::Dev(args) => dev::run(args, target),
         Command::New(args) => new::run(&args, target),
@@ -94,6 +104,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Instances(command) => block_on(instances::run(command, target)),
         Command::Entities(command) => block_on(entities::run(command, target)),
         Command::Revisions(command) => block_on(revisions::run(command, target)),
+        Command::Secrets(command) => block_on(secrets::run(command, target)),
+        Command::Connections(command) => block_on(connections::run(command, target)),
         Command::Keys(command) => block_on(keys::run(command, target)),
         Command::Tenants(command) => block_on(tenants::run(command, target)),
         Command::Logs(args) => block_on(logs::run(args, target)),

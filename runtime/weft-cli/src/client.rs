@@ -138,6 +138,8 @@ fn advice(status: u16, message: &str) -> Option<&'static str> {
         "app" => Some("deploy it with `weft deploy`, or name another with --app"),
         "function" | "orchestrator" => Some("`weft functions list` shows those there are"),
         "workflow" => Some("`weft workflows list` shows those there are"),
+        "secret" => Some("`weft secrets list` shows those there are"),
+        "connection" => Some("`weft connections list` shows those there are"),
         "instance" => Some("`weft instances list` shows those there are"),
         "revision" => Some("`weft revisions list` shows those there are"),
         "tenant" => Some("`weft tenants list` shows those there are"),

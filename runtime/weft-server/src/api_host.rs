@@ -13,11 +13,12 @@ use weft_durabletask::Workers;
 use weft_id::{AppId, Component, Tenant};
 use weft_orchestration::{Failure, Limits, Rehearsal, Replay, Timestamp};
 use weft_sandbox::{ActivityCall, CallError, Invocation, Sandbox, UploadError};
-use weft_store::{Error, Instance, RevisionId, Store};
+use weft_store::{Error, Instance, RevisionId, Sealed, SealedKind, Store};
 use weft_worker::Clock;
 use weft_workflow::run::CallbackKey;
 
 use crate::deployments::Deployments;
+use crate::vault::Vaults;
 use crate::workflows::{Workflows, run_of};
 
 pub(crate) struct ApiHost {
@@ -29,6 +30,7 @@ pub(crate) struct ApiHost {
     pub(crate) responders: Responders,
     pub(crate) stateless: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) vaults: Arc<Vaults>,
 }
 
 #[async_trait]
@@ -68,6 +70,8 @@ impl Host for ApiHost {
     }
 
     async fn deployed(&self, app: &AppId) {
+        // What is sealed goes with an app that was deleted.
+        self.vaults.forget(app);
         if let Err(error) = self.deployments.reload(app).await {
             tracing::error!(%app, %error, "a deployment cannot be read, the next request tries again");
             self.deployments.forget(app);
@@ -169,6 +173,18 @@ impl Host for ApiHost {
 
     fn stateless(&self) -> &Arc<dyn Store> {
         &self.stateless
+    }
+
+    fn seal(&self, app: &AppId, kind: SealedKind, name: &str, plain: &str) -> Vec<u8> {
+        self.vaults.sealer().seal(app, kind, name, plain)
+    }
+
+    fn unseal(&self, app: &AppId, kind: SealedKind, sealed: &Sealed) -> Result<String, String> {
+        self.vaults.sealer().unseal(app, kind, sealed)
+    }
+
+    fn sealed_changed(&self, app: &AppId) {
+        self.vaults.forget(app);
     }
 
     fn now(&self) -> Timestamp {

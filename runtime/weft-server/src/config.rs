@@ -31,6 +31,13 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// How the node's own log is written (default text).
     pub log_format: Option<LogFormat>,
+    /// What secrets are sealed with, in 64 hexadecimal digits (default: a file of the data folder).
+    /// For the environment: what stands on a command line or in a file is seen by others.
+    #[serde(skip)]
+    pub secrets_key: Option<String>,
+    /// Where the node gets tokens for its own identity, and what it shows there.
+    #[serde(skip)]
+    pub identity: Option<(String, String)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -53,6 +60,8 @@ pub enum InvalidSettings {
     File { path: String, message: String },
     #[error("{0:?} is no range of addresses; an example is 10.0.0.0/8")]
     Range(String),
+    #[error("{0}")]
+    SecretsKey(String),
     #[error("data and memory exclude each other")]
     DataAndMemory,
 }
@@ -105,6 +114,8 @@ impl Settings {
             },
             public_url: self.public_url.or(lower.public_url),
             log_format: self.log_format.or(lower.log_format),
+            secrets_key: self.secrets_key.or(lower.secrets_key),
+            identity: self.identity.or(lower.identity),
         }
     }
 
@@ -121,8 +132,14 @@ impl Settings {
             (true, Some(_)) => return Err(InvalidSettings::DataAndMemory),
             (false, data) => Storage::Dir(data.unwrap_or_else(|| ".weft".into())),
         };
+        let secrets_key = self.secrets_key.as_deref().map(crate::vault::key_of);
+        let secrets_key = secrets_key
+            .transpose()
+            .map_err(InvalidSettings::SecretsKey)?;
         Ok(Config {
             storage,
+            secrets_key,
+            identity: self.identity,
             http: self.http.unwrap_or_else(|| local(7071)),
             admin: self.admin.unwrap_or_else(|| local(7072)),
             grpc: self.grpc.unwrap_or_else(|| local(4001)),
@@ -155,6 +172,10 @@ pub enum Storage {
 #[derive(Debug, Clone)]
 pub struct Config {
     pub storage: Storage,
+    /// `None` where a file of the data folder holds it.
+    pub secrets_key: Option<[u8; 32]>,
+    /// URL and header of the endpoint that gives tokens for the node's own identity.
+    pub identity: Option<(String, String)>,
     pub http: SocketAddr,
     pub admin: SocketAddr,
     pub grpc: SocketAddr,

@@ -1,6 +1,7 @@
-//! The small files of a data directory: the operator's key and the secret that signs native code.
+//! The small files of a data directory: the operator's key, the secret that signs native code and the
+//! one that seals what apps keep secret.
 //!
-//! Both are readable by their owner only and appear whole or not at all. What the store keeps in
+//! All are readable by their owner only and appear whole or not at all. What the store keeps in
 //! the same directory is its own business.
 
 use std::io::{self, Write as _};
@@ -25,15 +26,27 @@ pub(crate) fn create_private(dir: &Path) -> io::Result<()> {
 /// # Errors
 /// When the file cannot be read or written, or is not 32 bytes long.
 pub(crate) fn signing_key(dir: &Path) -> io::Result<[u8; 32]> {
-    let path = dir.join("native.key");
-    match std::fs::read(&path) {
+    key_file(&dir.join("native.key"), "remove it")
+}
+
+/// The secret that what apps keep secret is sealed with; made on the first start.
+///
+/// # Errors
+/// When the file cannot be read or written, or is not 32 bytes long.
+pub(crate) fn secrets_key(dir: &Path) -> io::Result<[u8; 32]> {
+    let advice = "nothing that was sealed with it can be read; bring back a copy of it";
+    key_file(&dir.join("secrets.key"), advice)
+}
+
+fn key_file(path: &Path, advice: &str) -> io::Result<[u8; 32]> {
+    match std::fs::read(path) {
         Ok(bytes) => bytes.try_into().map_err(|_| {
-            let what = format!("{} is damaged; remove it", path.display());
+            let what = format!("{} is damaged; {advice}", path.display());
             io::Error::new(io::ErrorKind::InvalidData, what)
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let key: [u8; 32] = rand::random();
-            write_private(&path, &key)?;
+            write_private(path, &key)?;
             Ok(key)
         }
         Err(error) => Err(error),

@@ -26,6 +26,7 @@ mod retention;
 mod runner;
 mod services;
 mod task_hub;
+mod vault;
 mod workflows;
 
 use std::process::ExitCode;
@@ -41,4 +42,11 @@ pub use weft_store_sqlite::{Copied, backup, restore};
 #[must_use]
 pub fn compile() -> ExitCode {
     weft_sandbox::compile_main()
+}
+
+/// What the same program must call for the hidden verb `script`: runs one script of a workflow, from
+/// stdin to stdout.
+#[must_use]
+pub fn script() -> ExitCode {
+    weft_connector::script_main()
 }

@@ -19,8 +19,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use weft_api::auth::{Permission, authenticate};
 use weft_api::{Api, Kind, LogBook, Problem, Responders};
+use weft_connector::{Connector, Identity, IdentityEndpoint, ScriptLimits, Scripts};
 use weft_durabletask::Workers;
-use weft_sandbox::{Pool, Sandbox, Services};
+use weft_sandbox::{Outbound, Pool, Sandbox, Services};
 use weft_store::{MemoryStore, NodeId, Store};
 use weft_store_sqlite::SqliteStore;
 use weft_telemetry::Metrics;
@@ -31,9 +32,10 @@ use weft_workflow::run::CallbackKey;
 use crate::api_host::ApiHost;
 use crate::data_plane::{DataHost, DataPlane};
 use crate::deployments::Deployments;
-use crate::runner::SandboxRunner;
+use crate::runner::{Connected, SandboxRunner};
 use crate::services::{BookSink, InstanceClient, StoredComponents};
 use crate::task_hub::TaskHub;
+use crate::vault::{Sealer, Vaults};
 use crate::workflows::Workflows;
 use crate::{Config, Storage, clock, data_dir, listen, metrics, retention, task_hub};
 
@@ -145,17 +147,28 @@ impl Node {
             sandbox_config,
             services(&store, &deployments, &clock, &logs),
         )?;
+        let sealer = Sealer::new(&secrets_key(&config)?);
+        let vaults = Arc::new(Vaults::new(Arc::clone(&store), sealer));
         let key = operator_key(&config.storage, &*store, &*clock).await?;
         let (http_listener, http) = bind("the data plane", config.http).await?;
         let (admin_listener, admin) = bind("the control plane", config.admin).await?;
         let (grpc_listener, grpc) = bind_grpc(&config).await?;
         let workers = Workers::new(Arc::clone(&store));
+        // Runs of stateless workflows are the same in everything but where they are kept.
+        let stateless: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let runner = Arc::new(SandboxRunner {
             sandbox: sandbox.clone(),
             deployments: Arc::clone(&deployments),
             workers: workers.clone(),
             workflows: Arc::clone(&workflows),
             responders: responders.clone(),
+            connected: Connected {
+                connector: connector(&config),
+                stores: [Arc::clone(&store), Arc::clone(&stateless)],
+                deployments: Arc::clone(&deployments),
+                vaults: Arc::clone(&vaults),
+                sandbox: sandbox.clone(),
+            },
         });
         let worker = Worker::start(
             NodeId(rand::random()),
@@ -164,8 +177,6 @@ impl Node {
             Arc::clone(&runner) as _,
             Arc::clone(&clock),
         );
-        // Runs of stateless workflows are the same in everything but where they are kept.
-        let stateless: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let stateless_worker = Worker::start(
             NodeId(rand::random()),
             worker_config,
@@ -190,6 +201,7 @@ impl Node {
                 responders,
                 stateless: Arc::clone(&stateless),
                 clock: Arc::clone(&clock),
+                vaults,
             }),
             logs: Arc::clone(&logs),
             config: Arc::new(weft_api::Config {
@@ -354,6 +366,30 @@ fn sandbox_config(config: &Config) -> Result<weft_sandbox::Config, NodeError> {
     sandbox.native_dir = dir;
     sandbox.egress_allow.clone_from(&config.egress_allow);
     Ok(sandbox)
+}
+
+/// What runs of workflows reach others with; scripts run in processes of this program.
+fn connector(config: &Config) -> Connector {
+    let identity = config.identity.clone();
+    let identity = identity.map(|(url, header)| Identity { url, header });
+    let scripts = Scripts::new(
+        config.compiler.clone(),
+        vec!["script".to_owned()],
+        ScriptLimits::default(),
+    );
+    let outbound = Outbound::new(config.egress_allow.clone());
+    Connector::new(outbound, IdentityEndpoint(identity), scripts)
+}
+
+/// What secrets are sealed with. A node without files forgets them together with the key.
+fn secrets_key(config: &Config) -> Result<[u8; 32], NodeError> {
+    match (&config.storage, config.secrets_key) {
+        (_, Some(key)) => Ok(key),
+        (Storage::Memory, None) => Ok(rand::random()),
+        (Storage::Dir(dir), None) => {
+            data_dir::secrets_key(dir).map_err(|error| unusable(dir, error))
+        }
+    }
 }
 
 /// Orchestrations share the pool with everybody's requests and activities: parked ones and running

@@ -14,10 +14,12 @@ use weft_worker::{ActivityCall, EntityBatch, Open, OpenError, Opened, Runner, Tu
 use crate::deployments::Deployments;
 use crate::workflows::{Workflows, run_of};
 
+mod connected;
 mod execution;
 mod foreign;
 mod workflow;
 
+pub(crate) use connected::Connected;
 use execution::{Parked, transient};
 use foreign::{FOREIGN, Foreign, component_revision};
 use workflow::Interpreted;
@@ -28,6 +30,7 @@ pub(crate) struct SandboxRunner {
     pub(crate) workers: Workers,
     pub(crate) workflows: Arc<Workflows>,
     pub(crate) responders: Responders,
+    pub(crate) connected: Connected,
 }
 
 #[async_trait]
@@ -71,6 +74,9 @@ impl Runner for SandboxRunner {
         if call.name == RESPOND {
             self.responders.respond(&call.key, call.input);
             return Ok(Payload::null());
+        }
+        if call.name.starts_with(weft_connector::PREFIX) {
+            return self.connected.activity(call).await;
         }
         let found = self
             .deployments

@@ -25,6 +25,7 @@ mod kv;
 mod purge;
 mod reader;
 mod schema;
+mod vault;
 mod work;
 mod write;
 mod writer;

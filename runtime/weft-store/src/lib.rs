@@ -2,7 +2,8 @@
 //! memory.
 //!
 //! The contract is divided by who uses it: [`Instances`] for managing orchestrations, [`Entities`]
-//! for looking at entities, [`Work`] for running both, [`Apps`] for what is deployed, [`Keys`] for who may call, [`KeyValue`] for guests.
+//! for looking at entities, [`Work`] for running both, [`Apps`] for what is deployed, [`Keys`] for who may call, [`KeyValue`] for guests,
+//! [`Vault`] for secrets.
 //! [`Store`] is all of them. Nothing here knows HTTP, components or SQL.
 //!
 //! # Shards and leases
@@ -24,6 +25,7 @@ mod keys;
 mod kv;
 mod memory;
 mod shard;
+mod vault;
 mod work;
 
 pub use apps::{Apps, Digest, NewRevision, Revision, RevisionId};
@@ -39,12 +41,13 @@ pub use keys::{KeyId, KeyRecord, Keys, Role};
 pub use kv::{KeyValue, KvLimits, incremented};
 pub use memory::MemoryStore;
 pub use shard::{Lease, NodeId, SHARDS, Shard};
+pub use vault::{Sealed, SealedKind, Vault};
 pub use work::{
     Consumed, Loaded, MessageSeq, PendingTask, PendingTimer, START_TIMER, TaskSeq, TurnCommit,
     Wakeup, Work,
 };
 
 /// Everything a node needs of its store.
-pub trait Store: Instances + Entities + Work + Apps + Keys + KeyValue {}
+pub trait Store: Instances + Entities + Work + Apps + Keys + KeyValue + Vault {}
 
-impl<T: Instances + Entities + Work + Apps + Keys + KeyValue> Store for T {}
+impl<T: Instances + Entities + Work + Apps + Keys + KeyValue + Vault> Store for T {}

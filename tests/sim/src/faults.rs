@@ -15,7 +15,7 @@ use weft_store::{
     Apps, Digest, Ending, Entities, EntityFilter, EntityPage, EntityView, Error, Family, Filter,
     Instance, Instances, KeyId, KeyRecord, KeyValue, Keys, Lease, Loaded, MessageSeq, NewInstance,
     NewRevision, NodeId, Page, PageRequest, PendingTask, PendingTimer, Purged, Recorded, Revision,
-    RevisionId, Shard, Store, TaskSeq, TurnCommit, Wakeup, Work,
+    RevisionId, Sealed, SealedKind, Shard, Store, TaskSeq, TurnCommit, Vault, Wakeup, Work,
 };
 
 /// What goes wrong, in thousandths of all calls.
@@ -425,6 +425,21 @@ impl Keys for FaultyStore {
 
     async fn tenants(&self) -> Result<Vec<Tenant>, Error> {
         self.inner.tenants().await
+    }
+}
+
+#[async_trait]
+impl Vault for FaultyStore {
+    async fn put_sealed(&self, app: &AppId, kind: SealedKind, new: Sealed) -> Result<bool, Error> {
+        self.inner.put_sealed(app, kind, new).await
+    }
+
+    async fn sealed(&self, app: &AppId, kind: SealedKind) -> Result<Vec<Sealed>, Error> {
+        self.inner.sealed(app, kind).await
+    }
+
+    async fn delete_sealed(&self, app: &AppId, kind: SealedKind, name: &str) -> Result<(), Error> {
+        self.inner.delete_sealed(app, kind, name).await
     }
 }
 

@@ -6,6 +6,7 @@ mod history;
 mod instance;
 mod key;
 mod log;
+mod vault;
 mod workflow;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ pub(crate) use instance::{
 };
 pub(crate) use key::{CreatedKey, KeyList, KeyView, NewKeyBody, TenantList, TenantView};
 pub(crate) use log::{LogLine, LogLines};
+pub(crate) use vault::{
+    ConnectionBody, ConnectionList, ConnectionView, SecretBody, SecretList, SecretView,
+};
 pub(crate) use workflow::{DeployedWorkflow, WorkflowList, WorkflowView};
 
 /// A payload as JSON, or as a string where it is not JSON.

@@ -13,6 +13,7 @@ mod logs;
 mod messages;
 mod revisions;
 mod tenants;
+mod vault;
 mod workflows;
 
 use std::any::Any;
@@ -72,6 +73,18 @@ fn apps_routes() -> OpenApiRouter<Api> {
             workflows::show_workflow,
             workflows::put_workflow,
             workflows::delete_workflow
+        ))
+        .routes(routes!(vault::list_secrets))
+        .routes(routes!(
+            vault::show_secret,
+            vault::put_secret,
+            vault::delete_secret
+        ))
+        .routes(routes!(vault::list_connections))
+        .routes(routes!(
+            vault::show_connection,
+            vault::put_connection,
+            vault::delete_connection
         ))
         .routes(routes!(revisions::list_revisions))
         .routes(routes!(revisions::activate_revision))

@@ -23,7 +23,7 @@ use weft_orchestration::{
 };
 use weft_store::{
     Apps as _, Consumed, Digest, Error, Instance, Keys as _, MemoryStore, NodeId, RevisionId, Role,
-    Shard, Store, TurnCommit, Work as _,
+    Sealed, SealedKind, Shard, Store, TurnCommit, Work as _,
 };
 use weft_workflow::run::CallbackKey;
 
@@ -122,6 +122,22 @@ impl Host for TestHost {
             .into_iter()
             .collect())
     }
+
+    /// Not to be read at a glance, and bound to its place.
+    fn seal(&self, app: &AppId, kind: SealedKind, name: &str, plain: &str) -> Vec<u8> {
+        let text = format!("{app} {} {name} {plain}", kind.as_str());
+        text.bytes().map(|byte| byte ^ 0x55).collect()
+    }
+
+    fn unseal(&self, app: &AppId, kind: SealedKind, sealed: &Sealed) -> Result<String, String> {
+        let bytes = sealed.value.iter().map(|byte| byte ^ 0x55).collect();
+        let text = String::from_utf8(bytes).unwrap();
+        let place = format!("{app} {} {} ", kind.as_str(), sealed.name);
+        let plain = text.strip_prefix(&place).ok_or("it is another's")?;
+        Ok(plain.to_owned())
+    }
+
+    fn sealed_changed(&self, _: &AppId) {}
 
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.clock.fetch_add(1, Ordering::Relaxed))

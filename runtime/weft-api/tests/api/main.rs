@@ -11,4 +11,5 @@ mod instances;
 mod logs;
 mod openapi;
 mod tenants;
+mod vault;
 mod workflows;

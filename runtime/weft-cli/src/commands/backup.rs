@@ -38,6 +38,9 @@ pub(crate) fn backup(args: &BackupArgs, target: &Target) -> Result<()> {
             "`weft restore {}` makes a node's data of it",
             args.to.display()
         ));
+        output::note(
+            "secrets of apps are in it encrypted: keep secrets.key (or WEFT_SECRETS_KEY) elsewhere",
+        );
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod build;
 pub(crate) mod completions;
+pub(crate) mod connections;
 pub(crate) mod deploy;
 pub(crate) mod dev;
 pub(crate) mod doctor;
@@ -15,6 +16,7 @@ pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod new;
 pub(crate) mod revisions;
+pub(crate) mod secrets;
 pub(crate) mod start;
 pub(crate) mod tenants;
 pub(crate) mod up;

@@ -66,6 +66,7 @@ impl NodeArgs {
     /// When the file cannot be read or has a fault.
     pub(crate) fn settings(self) -> Result<Settings> {
         let file = Settings::from_file(self.config.as_deref())?;
+        let variable = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
         let said = Settings {
             data: self.data,
             memory: self.memory.then_some(true),
@@ -78,6 +79,9 @@ impl NodeArgs {
                 LogFormat::Text => weft_server::LogFormat::Text,
                 LogFormat::Json => weft_server::LogFormat::Json,
             }),
+            secrets_key: variable("WEFT_SECRETS_KEY"),
+            // As hosts of the peer tell the programs on them.
+            identity: variable("IDENTITY_ENDPOINT").zip(variable("IDENTITY_HEADER")),
         };
         Ok(said.over(file))
     }

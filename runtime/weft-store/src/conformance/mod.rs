@@ -17,6 +17,7 @@ mod rewind;
 mod starts;
 mod tasks;
 mod turns;
+mod vault;
 
 pub use apps::*;
 pub use ends::*;
@@ -30,6 +31,7 @@ pub use rewind::*;
 pub use starts::*;
 pub use tasks::*;
 pub use turns::*;
+pub use vault::*;
 
 use weft_id::{AppId, ExecutionId, InstanceKey};
 use weft_orchestration::{
@@ -106,6 +108,8 @@ macro_rules! conformance_tests {
             keys_are_kept_by_id
             keys_are_listed_by_tenant
             tenants_are_listed_by_name
+            sealed_values_are_kept_by_app_and_kind
+            sealed_values_go_with_their_app
             pairs_are_kept_by_app_and_bucket
             pairs_are_bounded
             numbers_are_incremented_at_once

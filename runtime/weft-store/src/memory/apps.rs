@@ -83,6 +83,7 @@ impl Apps for MemoryStore {
             state.remove(key);
         }
         state.pairs.retain(|(of, _), _| of != app);
+        state.sealed.retain(|(of, _, _), _| of != app);
         Ok(())
     }
 }

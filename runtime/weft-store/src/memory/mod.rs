@@ -9,6 +9,7 @@ mod instances;
 mod keys;
 mod kv;
 mod rewind;
+mod vault;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,8 +23,8 @@ use weft_orchestration::{
 };
 
 use crate::{
-    Digest, Endings, Instance, KeyId, KeyRecord, MessageSeq, NodeId, Revision, START_TIMER, Shard,
-    TaskSeq, Wakeup,
+    Digest, Endings, Instance, KeyId, KeyRecord, MessageSeq, NodeId, Revision, START_TIMER, Sealed,
+    SealedKind, Shard, TaskSeq, Wakeup,
 };
 
 /// More than a receiver leaves unread unless it is stuck; one that lags reads `ready` again.
@@ -93,6 +94,7 @@ struct State {
     keys: BTreeMap<KeyId, KeyRecord>,
     tenants: BTreeSet<Tenant>,
     pairs: BTreeMap<(AppId, String), BTreeMap<String, Vec<u8>>>,
+    sealed: BTreeMap<(AppId, SealedKind, String), Sealed>,
 }
 
 /// Who has a shard. The epoch outlives its holder.

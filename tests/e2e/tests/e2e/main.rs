@@ -25,4 +25,5 @@ mod patterns;
 mod photos;
 mod retention;
 mod revisions;
+mod workflow_deployment;
 mod workflows;
