@@ -61,6 +61,8 @@ struct Compiler {
     /// `None` while an action's own graphs are compiled.
     actions: Vec<Option<Action>>,
     graphs: HashMap<GraphRef, Graph>,
+    /// Loops over items around what is being compiled.
+    foreach_depth: usize,
     by_name: HashMap<String, ActionId>,
     faults: Vec<CompileError>,
 }
@@ -219,7 +221,8 @@ impl Compiler {
             .and_then(Value::as_i64)
             .and_then(|count| usize::try_from(count).ok())
             .filter(|count| *count > 0);
-        let concurrency = match options.sequential {
+        // A loop inside of another takes one item after the other, as the peer documents.
+        let concurrency = match options.sequential || self.foreach_depth > 0 {
             true => 1,
             false => repetitions.unwrap_or(CONCURRENCY_DEFAULT),
         };
@@ -348,7 +351,9 @@ impl Compiler {
             }
             "switch" => self.switch(id, action, pointer, depth),
             "foreach" => {
+                self.foreach_depth += 1;
                 body(self);
+                self.foreach_depth -= 1;
                 let at = format!("{pointer}/foreach");
                 Kind::Foreach {
                     over: self.template(action.get("foreach"), &at),
@@ -399,8 +404,8 @@ impl Compiler {
     fn schema(&mut self, schema: Option<&Value>, pointer: &str) -> Option<Box<Schema>> {
         let schema = schema.filter(|schema| schema.as_object().is_some_and(|o| !o.is_empty()))?;
         let json = serde_json::Value::from(schema.clone());
-        match jsonschema::options().build(&json) {
-            Ok(validator) => Some(Box::new(Schema(validator))),
+        match Schema::compile(&json) {
+            Ok(schema) => Some(Box::new(schema)),
             Err(error) => {
                 self.fault(pointer, format!("This is no JSON Schema: {error}"));
                 None

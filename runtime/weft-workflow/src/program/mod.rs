@@ -189,13 +189,31 @@ impl std::fmt::Debug for Schema {
 #[must_use]
 pub fn schema_faults(schema: &Value, value: &Value) -> Vec<String> {
     let schema = serde_json::Value::from(schema.clone());
-    match jsonschema::options().build(&schema) {
-        Ok(validator) => Schema(validator).faults(value),
+    match Schema::compile(&schema) {
+        Ok(schema) => schema.faults(value),
         Err(_) => Vec::new(),
     }
 }
 
 impl Schema {
+    /// A schema of the draft that it names. Without a name it is of the drafts that definitions are
+    /// written in, up to 7, in which `items` may be an array; else of the newest.
+    pub(crate) fn compile(schema: &serde_json::Value) -> Result<Self, String> {
+        let named = schema.get("$schema").is_some();
+        let older = (!named).then(|| {
+            jsonschema::options()
+                .with_draft(jsonschema::Draft::Draft7)
+                .build(schema)
+        });
+        match older {
+            Some(Ok(validator)) => Ok(Self(validator)),
+            Some(Err(_)) | None => match jsonschema::options().build(schema) {
+                Ok(validator) => Ok(Self(validator)),
+                Err(error) => Err(error.to_string()),
+            },
+        }
+    }
+
     /// The first few faults of a value.
     pub(crate) fn faults(&self, value: &Value) -> Vec<String> {
         let json = serde_json::Value::from(value.clone());

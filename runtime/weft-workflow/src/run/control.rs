@@ -101,8 +101,6 @@ impl Run {
         };
         let items: Array = match value {
             Value::Array(items) => items,
-            // The peer takes nothing for no items.
-            Value::Null => Array::new(),
             other => {
                 let message = format!(
                     "The execution of template action '{}' failed: the result of the evaluation \

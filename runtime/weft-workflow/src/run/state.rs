@@ -6,7 +6,7 @@ use std::sync::Arc;
 use weft_orchestration::{TaskHandle, Timestamp};
 
 use crate::program::GraphRef;
-use crate::value::{Object, Value};
+use crate::value::{Array, Object, Value};
 
 use super::Status;
 use super::request::Request;
@@ -226,6 +226,18 @@ impl VariableKind {
             Self::String => "String",
             Self::Object => "Object",
             Self::Array => "Array",
+        }
+    }
+
+    /// What a variable holds that is initialized without a value.
+    pub(crate) fn initial(self) -> Value {
+        match self {
+            Self::Boolean => Value::Bool(false),
+            Self::Integer => Value::Int(0),
+            Self::Float => Value::Float(0.0),
+            Self::String => Value::from(""),
+            Self::Object => Value::Object(Object::new()),
+            Self::Array => Value::Array(Array::new()),
         }
     }
 

@@ -270,7 +270,12 @@ pub(super) fn uri_component(call: &mut Invocation<'_>, args: &[Value]) -> Outcom
 
 /// Connectors' paths are built with several values, which are joined.
 pub(super) fn encode_uri_component(call: &mut Invocation<'_>, args: &[Value]) -> Outcome {
-    if let [_] = args {
+    // Numbers and booleans are taken as their text, as the real engine does.
+    let scalar = matches!(
+        args,
+        [Value::Int(_) | Value::Float(_) | Value::Decimal(_) | Value::Bool(_)]
+    );
+    if args.len() == 1 && !scalar {
         return uri_component(call, args);
     }
     let joined: String = args.iter().map(Value::to_text).collect();

@@ -19,7 +19,8 @@ impl Run {
                 );
                 return End::failed("InvalidTemplate", message);
             };
-            let value = given.get("value").cloned().unwrap_or_default();
+            let value = given.get("value").cloned();
+            let value = value.unwrap_or_else(|| kind.initial());
             if let Some(end) = mismatch(&name, kind, &value) {
                 return end;
             }
