@@ -206,7 +206,7 @@ impl Workers {
             fallback: key.id.to_string(),
             request: Request::OrchestratorRequest(request),
         };
-        let Answer::Orchestration(answer) = self.run(&key.app, work).await else {
+        let Answer::Orchestration(answer) = self.run_turn(&key.app, work).await? else {
             return Ok(Err(wrong_answer()));
         };
         Ok(match to_decisions(answer.actions) {
@@ -269,7 +269,7 @@ impl Workers {
             fallback: key.id.to_string(),
             request: Request::EntityRequestV2(of_batch(key, batch)),
         };
-        match self.run(&key.app, work).await {
+        match self.run_turn(&key.app, work).await? {
             Answer::Entity(answer) => Ok(to_done(batch, answer)),
             Answer::Orchestration(_) | Answer::Activity(_) => Err(Unserved),
         }
@@ -287,6 +287,14 @@ impl Workers {
         answered
             .await
             .expect("a piece of work is kept until it is answered or taken out")
+    }
+
+    /// The same for a turn, which is as if it had not begun when the node closes.
+    async fn run_turn(&self, app: &AppId, work: Handed) -> Result<Answer, Unserved> {
+        tokio::select! {
+            answer = self.run(app, work) => Ok(answer),
+            () = self.closed() => Err(Unserved),
+        }
     }
 
     /// A new stream of work for a worker.

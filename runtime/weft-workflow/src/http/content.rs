@@ -174,8 +174,8 @@ mod tests {
     fn bodies() {
         check(
             "application/json",
-            r#"{"b":1.50,"a":null}"#,
-            r#"{"b":1.50,"a":null}"#,
+            r#"{"b":1.5,"a":null}"#,
+            r#"{"b":1.5,"a":null}"#,
         );
         check("application/vnd.x+json; charset=utf-8", "[1]", "[1]");
         check("text/plain", "hi", "\"hi\"");

@@ -173,8 +173,8 @@ fn actions_run_after_one_another() {
         }"#,
         expect![[r#"
             Succeeded after 0 ms
-            B: Succeeded 4
-            A: Succeeded 1
+            B: Succeeded (OK) 4
+            A: Succeeded (OK) 1
             Never: Skipped (ActionSkipped)
             Nor: Skipped (ActionSkipped)
         "#]],
@@ -219,7 +219,7 @@ fn requests_are_retried_and_polled() {
             Job: Succeeded (OK) {"statusCode":200,"body":"done"}
             Gone: Failed (NotFound) {"statusCode":404}
             Down: TimedOut (ActionTimedOut)
-            Handled: Succeeded "TimedOut"
+            Handled: Succeeded (OK) "TimedOut"
         "#]],
     );
 }
@@ -251,9 +251,9 @@ fn loops_and_branches() {
             Each: Succeeded
             Odd x3: Succeeded
             Add x3: Succeeded {"body":{"name":"sum","type":"Integer","value":4}}
-            Even x3: Succeeded 2
-            Twice x3: Succeeded 6
-            All: Succeeded [2,4,6]
+            Even x3: Succeeded (OK) 2
+            Twice x3: Succeeded (OK) 6
+            All: Succeeded (OK) [2,4,6]
             Again: Succeeded
             More x2: Succeeded {"body":{"name":"sum","type":"Integer","value":6}}
         "#]],
@@ -281,9 +281,9 @@ fn scopes_fail_and_are_caught() {
             Bad: Failed (InvalidTemplate)
             Not: Skipped (ActionSkipped)
             Inner: Skipped (ActionSkipped)
-            Catch: Succeeded "Failed"
+            Catch: Succeeded (OK) "Failed"
             Respond: Succeeded (OK) {"statusCode":500,"body":"Failed"}
-            Wait: Succeeded
+            Wait: Succeeded (OK)
         "#]],
     );
 }

@@ -236,7 +236,7 @@ fn nothing_is_lost_when_workers_and_the_node_are_killed() {
 }
 
 #[test]
-fn a_node_with_connected_workers_and_waiting_clients_ends_at_once() {
+fn a_node_with_connected_workers_and_waiting_clients_ends() {
     let mut node = node();
     run("start", &node, &["a"]);
     let _served = Served::start(&node);
@@ -244,7 +244,8 @@ fn a_node_with_connected_workers_and_waiting_clients_ends_at_once() {
     let mut waiting = waiting.stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(700));
     node.signal_to_end();
-    let ended = node.ended_within(Duration::from_secs(10));
+    // At once, unless an activity is out at a worker just then: it has 25 s to come back.
+    let ended = node.ended_within(Duration::from_secs(40));
     assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
     let _ = waiting.kill();
     let _ = waiting.wait();
