@@ -33,7 +33,7 @@ pub(crate) async fn require_app(api: &Api, app: &AppId) -> Result<(), Problem> {
 }
 
 pub(crate) fn parse(revision: &Revision) -> Result<Deployment, Problem> {
-    Deployment::from_json(revision.deployment.as_str()).map_err(Problem::internal)
+    Deployment::from_json(revision.deployment.text().unwrap_or_default()).map_err(Problem::internal)
 }
 
 /// Applies `change` to what is active (`None`: the app is new) and activates the result. A change

@@ -210,6 +210,11 @@ impl Problem {
     }
 
     #[must_use]
+    /// The document that stands for it where no body of its own can.
+    pub(crate) fn document(&self) -> Value {
+        self.to_json()
+    }
+
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }

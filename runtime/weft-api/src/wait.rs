@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use weft_id::InstanceKey;
-use weft_store::Instance;
+use weft_orchestration::Payload;
+use weft_store::{Error, Instance, fill_in, with_text};
 
 use crate::{Api, Problem};
 
@@ -34,6 +35,31 @@ pub(crate) async fn until_ended(
         }
         () = api.stopping.clone().asked() => present(api, key).await,
     }
+}
+
+/// The instance with the texts of its payloads. Where it has gone on meanwhile, as it is now.
+///
+/// # Errors
+/// 404 for an instance that is gone by now, and the store's.
+pub(crate) async fn filled(api: &Api, mut instance: Instance) -> Result<Instance, Problem> {
+    const TRIES: usize = 3;
+    for _ in 0..TRIES {
+        match fill_in(&*api.store, &mut instance).await {
+            Ok(()) => return Ok(instance),
+            Err(Error::NotFound) => instance = present(api, &instance.key).await?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Conflict.into())
+}
+
+/// The text of a payload that was read a moment ago.
+///
+/// # Errors
+/// The store's.
+pub(crate) async fn text(api: &Api, payload: &Payload) -> Result<String, Problem> {
+    let payload = with_text(&*api.store, payload).await?;
+    Ok(payload.text().unwrap_or_default().to_owned())
 }
 
 pub(crate) fn absent(key: &InstanceKey) -> Problem {

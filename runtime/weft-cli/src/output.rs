@@ -9,13 +9,17 @@ use crate::client::Refused;
 /// Rows under headings, columns aligned.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
+    /// Of the columns of what was printed already.
+    widths: Vec<usize>,
 }
 
 impl Table {
     pub(crate) fn new(headings: &[&str]) -> Self {
+        let headings_len = headings.len();
         let headings = headings.iter().map(|text| text.to_uppercase());
         Self {
             rows: vec![headings.collect()],
+            widths: vec![0; headings_len],
         }
     }
 
@@ -29,12 +33,7 @@ impl Table {
 
     /// The lines, each without blanks at its end.
     fn lines(&self) -> Vec<String> {
-        let columns = self.rows[0].len();
-        let width = |column: usize| {
-            let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<_> = (0..columns).map(width).collect();
+        let widths = self.widths();
         let line = |row: &Vec<String>| {
             let cells = row.iter().zip(&widths);
             let cells = cells.map(|(cell, width)| format!("{cell:<width$}"));
@@ -44,8 +43,30 @@ impl Table {
         self.rows.iter().map(line).collect()
     }
 
+    fn widths(&self) -> Vec<usize> {
+        let width = |(column, least): (usize, &usize)| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            let widest = cells.map(|cell| cell.chars().count()).max();
+            widest.unwrap_or(0).max(*least)
+        };
+        self.widths.iter().enumerate().map(width).collect()
+    }
+
     pub(crate) fn print(&self) {
         print_text(&self.lines().join("\n"));
+    }
+
+    /// Prints the rows that there are and forgets them; further ones are aligned with them.
+    pub(crate) fn flush(&mut self) {
+        if !self.rows.is_empty() {
+            self.print();
+        }
+        self.widths = self.widths();
+        self.rows.clear();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
     }
 }
 
@@ -54,6 +75,14 @@ impl Table {
 pub(crate) fn print_text(text: &str) {
     let mut stdout = std::io::stdout().lock();
     if writeln!(stdout, "{text}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Writes a part of a line.
+pub(crate) fn print_piece(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    if write!(stdout, "{text}").is_err() {
         std::process::exit(0);
     }
 }

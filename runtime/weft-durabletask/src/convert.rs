@@ -13,7 +13,7 @@ mod value;
 use std::time::Duration;
 
 use weft_id::InstanceId;
-use weft_orchestration::{Limits, Payload, Status, Timestamp};
+use weft_orchestration::{Status, Timestamp};
 
 use crate::proto;
 pub(crate) use payload::{of_payload, to_payload};
@@ -27,19 +27,6 @@ pub(crate) struct Malformed(pub(crate) String);
 impl From<Malformed> for tonic::Status {
     fn from(malformed: Malformed) -> Self {
         Self::invalid_argument(malformed.0)
-    }
-}
-
-/// What a client sends.
-///
-/// # Errors
-/// It is longer than any part of a history may be.
-pub(crate) fn sent(text: Option<String>) -> Result<Payload, Malformed> {
-    let payload = to_payload(text);
-    let most = Limits::default().payload_bytes_max;
-    match payload.len() > most {
-        true => Err(Malformed(format!("a payload has at most {most} bytes"))),
-        false => Ok(payload),
     }
 }
 

@@ -23,6 +23,9 @@ pub trait Node: Send + Sync + 'static {
     /// The store's.
     async fn has_orchestrator(&self, app: &AppId, name: &str) -> Result<bool, Error>;
 
+    /// Bytes of one input or event.
+    fn payload_bytes_max(&self) -> usize;
+
     fn now(&self) -> Timestamp;
 }
 

@@ -13,17 +13,21 @@ use futures::Stream;
 use http::HeaderMap;
 use tonic::{Request, Response, Status};
 use weft_id::{AppId, InstanceKey};
+use weft_orchestration::Payload;
 use weft_store::{Error, Store};
 
-use crate::convert::to_instance;
+use crate::convert::{to_instance, to_payload};
 use crate::proto;
 use crate::proto::task_hub_sidecar_service_server::{
     TaskHubSidecarService, TaskHubSidecarServiceServer,
 };
 use crate::{Node, Permission, Workers};
 
-/// The largest message that is taken: a history may come back in an answer.
-const MESSAGE_BYTES_MAX: usize = 64 << 20;
+/// The largest message that is taken: several long payloads, or a history that comes back in an
+/// answer.
+const MESSAGE_BYTES_MAX: usize = 256 << 20;
+/// Bytes of payloads in one page of a listing; a page ends before it has more.
+const SHOWN_BYTES_MAX: usize = 2 << 20;
 
 /// The service as an axum router would mount it: a `tower` service over HTTP/2 requests.
 #[must_use]
@@ -81,6 +85,19 @@ fn key(app: AppId, id: &str) -> Result<InstanceKey, Status> {
 }
 
 /// What the store refuses, as the SDKs expect it.
+impl Service {
+    /// What a client hands over.
+    fn payload(&self, text: Option<String>) -> Result<Payload, Status> {
+        let payload = to_payload(text);
+        let (len, max) = (payload.len(), self.node.payload_bytes_max());
+        if len > max {
+            let text = format!("a payload has at most {max} bytes, this one has {len}");
+            return Err(Status::invalid_argument(text));
+        }
+        Ok(payload)
+    }
+}
+
 fn refused(error: Error) -> Status {
     let text = error.to_string();
     match error {

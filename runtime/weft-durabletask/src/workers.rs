@@ -9,14 +9,17 @@
 mod queue;
 mod stream;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
 use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
-use weft_orchestration::{Batch, BatchDone, Decision, Event, Failure, Labels, Payload, Start};
-use weft_store::{Error, Store};
+use weft_orchestration::{
+    Batch, BatchDone, Carries, Decision, Event, Failure, Labels, Payload, Start,
+};
+use weft_store::{Error, Store, fill_in};
 
 use crate::convert::action::to_decisions;
 use crate::convert::entity::{of_batch, to_done};
@@ -188,12 +191,15 @@ impl Workers {
         if !self.serve(&key.app, Kind::Orchestration, &start.name, version) {
             return Err(Unserved);
         }
+        let (Ok(past), Ok(news)) = (self.filled(past).await, self.filled(news).await) else {
+            return Err(Unserved);
+        };
         let mut recorder = Recorder::new(key.id.clone());
         let request = proto::OrchestratorRequest {
             instance_id: key.id.to_string(),
             execution_id: Some(start.execution.to_string()),
-            past_events: recorder.record(past, Reader::Past),
-            new_events: recorder.record(news, Reader::News),
+            past_events: recorder.record(&past, Reader::Past),
+            new_events: recorder.record(&news, Reader::News),
             entity_parameters: Some(proto::OrchestratorEntityParameters {
                 entity_message_reorder_window: None,
             }),
@@ -273,6 +279,16 @@ impl Workers {
             Answer::Entity(answer) => Ok(to_done(batch, answer)),
             Answer::Orchestration(_) | Answer::Activity(_) => Err(Unserved),
         }
+    }
+
+    /// Events with the texts of their payloads.
+    async fn filled<'e>(&self, events: &'e [Event]) -> Result<Cow<'e, [Event]>, Error> {
+        if events.all_kept().is_empty() {
+            return Ok(events.into());
+        }
+        let mut events = events.to_vec();
+        fill_in(&*self.store, &mut events).await?;
+        Ok(events.into())
     }
 
     async fn run(&self, app: &AppId, work: Handed) -> Answer {

@@ -264,6 +264,12 @@ impl Failure {
         }
     }
 
+    /// The length of what it says.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.message.len() + self.details.as_ref().map_or(0, String::len)
+    }
+
     /// A failure that another attempt may not meet.
     #[must_use]
     pub fn transient(kind: &str, message: impl Into<String>) -> Self {

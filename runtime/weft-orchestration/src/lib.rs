@@ -10,6 +10,7 @@
 //! - completions become visible in the order of the history, one at a time, and only while a wait
 //!   has nothing ready.
 
+mod carries;
 mod entity;
 mod event;
 mod labels;
@@ -23,6 +24,7 @@ mod rewind;
 mod time;
 mod turn;
 
+pub use carries::Carries;
 pub use entity::{
     Batch, BatchDone, Caller, Effect, Entity, EntityRecord, LockOwner, LockRequest, Operation,
     Waiting,
@@ -31,7 +33,7 @@ pub use event::{Event, EventKind, Failure, Outcome, Parent, Start, Status, failu
 pub use labels::Labels;
 pub use limits::Limits;
 pub use message::{Message, split_at_suspension};
-pub use payload::Payload;
+pub use payload::{Kept, Payload};
 pub use rehearsal::Rehearsal;
 pub use replay::{Decision, Error, External, Next, Replay, TaskHandle};
 pub use retry::RetryPolicy;

@@ -5,8 +5,10 @@
 pub struct Limits {
     /// Events in one execution's history. Past it, continue-as-new is due.
     pub history_events_max: usize,
-    /// Bytes of one input, output, event or failure.
+    /// Bytes of one input, output or event.
     pub payload_bytes_max: usize,
+    /// Bytes of the message and the details of one failure.
+    pub failure_bytes_max: usize,
     /// Tasks that are open at one time.
     pub open_tasks_max: usize,
     /// Bytes of the custom status; the peers' 16 KiB.
@@ -21,7 +23,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             history_events_max: 100_000,
-            payload_bytes_max: 4 << 20,
+            payload_bytes_max: 64 << 20,
+            failure_bytes_max: 1 << 20,
             open_tasks_max: 20_000,
             custom_status_bytes_max: 16 << 10,
             name_bytes_max: 256,

@@ -8,7 +8,7 @@ use weft_orchestration::{Failure, Payload};
 
 use crate::bindings::exports::weft::functions::activity;
 use crate::config::Invocation;
-use crate::state::Role;
+use crate::state::{Role, text_of};
 use crate::{CallError, Sandbox};
 
 /// Which call of an orchestration this is; all empty, with attempt 1, for a direct call.
@@ -68,6 +68,7 @@ impl Sandbox {
         let started = Instant::now();
         let loaded = self.load(call.component).await?;
         let indices = loaded.activity()?;
+        let input = text_of(&input)?;
         let timeout = Duration::from_millis(call.function.limits.timeout_ms.into());
         let name = call.function.name.clone();
         let mut store = self.store(call, Role::Activity, timeout);
@@ -79,7 +80,7 @@ impl Sandbox {
         let run = async {
             let instance = loaded.pre.instantiate_async(&mut store).await?;
             let guest = indices.load(&mut store, &instance)?;
-            let run = guest.call_run(&mut store, name.as_str(), input.as_str(), &of);
+            let run = guest.call_run(&mut store, name.as_str(), input, &of);
             run.await
         };
         let (result, busy) = timed(tokio::time::timeout(timeout, run)).await;

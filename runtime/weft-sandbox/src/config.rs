@@ -140,7 +140,9 @@ pub struct GuestLimits {
     pub table_elements_max: usize,
     /// Handles that the host holds for a guest (default 10,000).
     pub resources_max: usize,
-    /// Bytes that one host call may take in (default 32 MiB, above the largest payload).
+    /// Bytes of one input, event or entity state that a guest hands over (default 64 MiB).
+    pub payload_bytes_max: usize,
+    /// Bytes that one host call may take in (default 80 MiB, above the largest payload).
     pub hostcall_bytes_max: usize,
     /// Bytes asked for in one call for randomness (default 64 KiB).
     pub random_bytes_max: u64,
@@ -158,12 +160,28 @@ pub struct GuestLimits {
     pub turn_max: Duration,
 }
 
+impl GuestLimits {
+    /// The defaults for another length of payloads.
+    #[must_use]
+    pub fn for_payloads(bytes_max: usize) -> Self {
+        let defaults = Self::default();
+        let beside = defaults.hostcall_bytes_max - defaults.payload_bytes_max;
+        Self {
+            payload_bytes_max: bytes_max,
+            hostcall_bytes_max: bytes_max + beside,
+            output_bytes_max: defaults.output_bytes_max.max(bytes_max as u64),
+            ..defaults
+        }
+    }
+}
+
 impl Default for GuestLimits {
     fn default() -> Self {
         Self {
             table_elements_max: 100_000,
             resources_max: 10_000,
-            hostcall_bytes_max: 32 << 20,
+            payload_bytes_max: 64 << 20,
+            hostcall_bytes_max: 80 << 20,
             random_bytes_max: 64 << 10,
             header_bytes_max: 32 << 10,
             request_bytes_max: 64 << 20,

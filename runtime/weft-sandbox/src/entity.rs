@@ -10,7 +10,7 @@ use weft_orchestration::{Batch, BatchDone, Effect, Failure, Operation, Payload};
 use crate::bindings::exports::weft::functions::entity;
 use crate::config::Invocation;
 use crate::loaded::Loaded;
-use crate::state::Role;
+use crate::state::{Role, text_of};
 use crate::{CallError, Sandbox};
 
 /// After that a batch begins no further operation; what is left is run later.
@@ -94,7 +94,7 @@ impl Sandbox {
         let role = Role::Entity(Arc::clone(operating));
         let mut store = self.store(call.clone(), role, timeout);
         let (name, key) = (batch.entity.name(), batch.entity.key());
-        let (verb, input) = (operation.name.as_str(), operation.input.as_str());
+        let (verb, input) = (operation.name.as_str(), text_of(&operation.input)?);
         let run = async {
             let instance = loaded.pre.instantiate_async(&mut store).await?;
             let guest = indices.load(&mut store, &instance)?;

@@ -18,7 +18,7 @@ use weft_orchestration::{
 use crate::bindings::weft::functions::types;
 use crate::config::Invocation;
 use crate::loaded::Loaded;
-use crate::state::Role;
+use crate::state::{Role, read};
 use crate::{CallError, Sandbox};
 
 /// The processor time of this thread.
@@ -237,8 +237,9 @@ impl Execution {
                 let orchestrator = loaded.orchestrator().expect("checked when it was opened");
                 let instance = loaded.pre.instantiate_async(&mut store).await?;
                 let guest = orchestrator.load(&mut store, &instance)?;
-                let run = guest.call_run(&mut store, name.as_str(), start.input.as_str());
-                run.await
+                let services = Arc::clone(&store.data().services);
+                let input = read(&services, &start.input).await?;
+                guest.call_run(&mut store, name.as_str(), &input).await
             };
             let returned = run.await;
             returned.map_err(|error| store.data().explain(&error))

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use weft_id::{AppId, EntityId, Function, InstanceId};
 use weft_orchestration::{Payload, Status, Timestamp};
 use weft_store::{
-    Digest, EntityFilter, EntityPage, Family, Filter, IdReuse, KeyValue, PageRequest,
+    Digest, EntityFilter, EntityPage, Family, Filter, IdReuse, KeyValue, LargePayloads, PageRequest,
 };
 
 /// Everything that is handed to a sandbox.
@@ -17,6 +17,8 @@ pub struct Services {
     pub client: Arc<dyn Client>,
     pub management: Arc<dyn Management>,
     pub key_value: Arc<dyn KeyValue>,
+    /// What replays name and guests are to read.
+    pub payloads: Arc<dyn LargePayloads>,
     pub log: Arc<dyn LogSink>,
 }
 

@@ -9,6 +9,8 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use weft_orchestration::Payload;
+use weft_store::with_text;
 
 use crate::config::{GuestLimits, Invocation};
 use crate::egress::{Egress, Hooks};
@@ -87,6 +89,30 @@ pub(crate) struct TimeUp;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Refused(pub(crate) String);
+
+/// The host could not give what a guest has a right to: no fault of the guest.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unreadable(pub(crate) CallError);
+
+/// A payload's text.
+pub(crate) async fn read(services: &Services, payload: &Payload) -> Result<String, Unreadable> {
+    let text = with_text(&*services.payloads, payload).await;
+    let text = text.map_err(|error| {
+        let why = format!("a long payload cannot be read: {error}");
+        Unreadable(match error {
+            weft_store::Error::Unavailable { .. } => CallError::Busy(why),
+            _ => CallError::Internal(why),
+        })
+    })?;
+    text_of(&text).map(str::to_owned).map_err(Unreadable)
+}
+
+/// The text of a payload that whoever calls the sandbox has to give as text.
+pub(crate) fn text_of(payload: &Payload) -> Result<&str, CallError> {
+    let missing = || CallError::Internal(format!("{payload:?} was handed in without its text"));
+    payload.text().ok_or_else(missing)
+}
 
 /// What a store is made from.
 pub(crate) struct NewStore<'a> {
@@ -172,6 +198,9 @@ impl State {
 
     /// What an error of this guest means.
     pub(crate) fn explain(&self, error: &wasmtime::Error) -> CallError {
+        if let Some(Unreadable(error)) = error.downcast_ref::<Unreadable>() {
+            return error.clone();
+        }
         if error.is::<TimeUp>() {
             return CallError::Timeout(self.timeout);
         }
@@ -230,6 +259,7 @@ pub(crate) struct Bounds {
     table_elements: usize,
     table_elements_max: usize,
     hostcall_bytes_max: usize,
+    pub(crate) payload_bytes_max: usize,
     exceeded: Option<Exceeded>,
 }
 
@@ -262,6 +292,7 @@ impl Bounds {
             table_elements: 0,
             table_elements_max: limits.table_elements_max,
             hostcall_bytes_max: limits.hostcall_bytes_max,
+            payload_bytes_max: limits.payload_bytes_max,
             exceeded: None,
         }
     }

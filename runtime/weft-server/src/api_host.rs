@@ -13,7 +13,7 @@ use weft_durabletask::Workers;
 use weft_id::{AppId, Component, Tenant};
 use weft_orchestration::{Failure, Limits, Rehearsal, Replay, Timestamp};
 use weft_sandbox::{ActivityCall, CallError, Invocation, Sandbox, UploadError};
-use weft_store::{Error, Instance, RevisionId, Sealed, SealedKind, Store};
+use weft_store::{Error, Instance, RevisionId, Sealed, SealedKind, Store, fill_in};
 use weft_worker::Clock;
 use weft_workflow::run::CallbackKey;
 
@@ -31,6 +31,7 @@ pub(crate) struct ApiHost {
     pub(crate) stateless: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) vaults: Arc<Vaults>,
+    pub(crate) limits: Limits,
 }
 
 #[async_trait]
@@ -109,7 +110,7 @@ impl Host for ApiHost {
             return Ok(Rehearsed::Follows);
         };
         let history = rehearsal.history.clone();
-        let replay = Replay::new(key.id.clone(), history, Limits::default());
+        let replay = Replay::new(key.id.clone(), history, self.limits);
         let ran = async {
             let mut execution = self.sandbox.open(invocation, replay).await?;
             execution.turn(Vec::new(), self.clock.now()).await
@@ -216,7 +217,8 @@ impl ApiHost {
                 return Ok(Rehearsed::Diverges(why));
             }
         };
-        let recorded = self.store.history(key, 0, u64::MAX).await?;
+        let mut recorded = self.store.history(key, 0, u64::MAX).await?;
+        fill_in(&*self.store, &mut recorded).await?;
         let Some(rehearsal) = Rehearsal::of(recorded.events) else {
             return Ok(Rehearsed::Follows);
         };

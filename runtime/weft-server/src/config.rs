@@ -8,6 +8,9 @@ use serde::Deserialize;
 use weft_sandbox::Cidr;
 
 const FILE: &str = "weft.server.toml";
+/// Payloads are held in memory while they are handed over.
+const PAYLOAD_MIB_MAX: u32 = 512;
+const PAYLOAD_MIB_DEFAULT: u32 = 64;
 
 /// What may be said on the command line, by `WEFT_*` variables and in `weft.server.toml`; what is
 /// absent keeps its default.
@@ -29,6 +32,8 @@ pub struct Settings {
     pub egress_allow: Vec<String>,
     /// What links to the data plane begin with, where the `Host` header must not decide.
     pub public_url: Option<String>,
+    /// MiB of one input, output, event or entity state, 1 to 512 (default 64).
+    pub payload_max: Option<u32>,
     /// How the node's own log is written (default text).
     pub log_format: Option<LogFormat>,
     /// What secrets are sealed with, in 64 hexadecimal digits (default: a file of the data folder).
@@ -62,6 +67,8 @@ pub enum InvalidSettings {
     Range(String),
     #[error("{0}")]
     SecretsKey(String),
+    #[error("payload_max is a number of MiB from 1 to {PAYLOAD_MIB_MAX}, not {0}")]
+    PayloadMax(u32),
     #[error("data and memory exclude each other")]
     DataAndMemory,
 }
@@ -113,6 +120,7 @@ impl Settings {
                 self.egress_allow
             },
             public_url: self.public_url.or(lower.public_url),
+            payload_max: self.payload_max.or(lower.payload_max),
             log_format: self.log_format.or(lower.log_format),
             secrets_key: self.secrets_key.or(lower.secrets_key),
             identity: self.identity.or(lower.identity),
@@ -136,6 +144,10 @@ impl Settings {
         let secrets_key = secrets_key
             .transpose()
             .map_err(InvalidSettings::SecretsKey)?;
+        let payload_mib = self.payload_max.unwrap_or(PAYLOAD_MIB_DEFAULT);
+        if !(1..=PAYLOAD_MIB_MAX).contains(&payload_mib) {
+            return Err(InvalidSettings::PayloadMax(payload_mib));
+        }
         Ok(Config {
             storage,
             secrets_key,
@@ -150,6 +162,7 @@ impl Settings {
                 .map(range)
                 .collect::<Result<_, _>>()?,
             public_url: self.public_url,
+            payload_bytes_max: payload_mib as usize * (1 << 20),
             compiler,
             connections_max: 8192,
             admin_connections_max: 256,
@@ -183,6 +196,8 @@ pub struct Config {
     pub grpc_asked: bool,
     pub egress_allow: Vec<Cidr>,
     pub public_url: Option<String>,
+    /// Bytes of one input, output, event or entity state.
+    pub payload_bytes_max: usize,
     /// A program that calls [`crate::compile`] when its only argument is `compile`.
     pub compiler: PathBuf,
     /// Connections of the data plane at one time; more wait.
@@ -226,6 +241,8 @@ mod tests {
             both.resolve("weft".into()),
             Err(InvalidSettings::DataAndMemory)
         ));
+        let none = settings("payload_max = 0").resolve("weft".into());
+        assert!(matches!(none, Err(InvalidSettings::PayloadMax(0))));
         let range = settings("egress_allow = [\"10.0.0.0/99\"]");
         assert!(matches!(
             range.resolve("weft".into()),

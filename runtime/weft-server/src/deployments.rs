@@ -210,8 +210,10 @@ impl Deployments {
 }
 
 fn parse(app: &AppId, revision: &weft_store::Revision) -> Result<Deployment, Error> {
-    Deployment::from_json(revision.deployment.as_str()).map_err(|error| Error::Broken {
-        reason: format!("revision {} of {app} cannot be read: {error}", revision.id),
+    Deployment::from_json(revision.deployment.text().unwrap_or_default()).map_err(|error| {
+        Error::Broken {
+            reason: format!("revision {} of {app} cannot be read: {error}", revision.id),
+        }
     })
 }
 

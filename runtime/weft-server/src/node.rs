@@ -21,7 +21,7 @@ use weft_api::auth::{Permission, authenticate};
 use weft_api::{Api, Kind, LogBook, Problem, Responders};
 use weft_connector::{Connector, Identity, IdentityEndpoint, ScriptLimits, Scripts};
 use weft_durabletask::Workers;
-use weft_sandbox::{Outbound, Pool, Sandbox, Services};
+use weft_sandbox::{GuestLimits, Outbound, Pool, Sandbox, Services};
 use weft_store::{MemoryStore, NodeId, Store};
 use weft_store_sqlite::SqliteStore;
 use weft_telemetry::Metrics;
@@ -132,7 +132,8 @@ impl Node {
         let sandbox_config = sandbox_config(&config)?;
         // One secret of the node serves both; a text of its own keeps the uses apart.
         let secret = CallbackKey::new(&sandbox_config.signing_key).sign("workflow callbacks");
-        let worker_config = worker_config(sandbox_config.pool);
+        let worker_config = worker_config(sandbox_config.pool, config.payload_bytes_max);
+        let limits_of_code = worker_config.limits;
         let last_lease = sqlite.as_ref().and_then(|sqlite| sqlite.last_lease());
         let clock = clock::not_before(clock, last_lease, worker_config.lease_ttl);
         let metrics = Arc::new(Metrics::default());
@@ -155,7 +156,8 @@ impl Node {
         let (grpc_listener, grpc) = bind_grpc(&config).await?;
         let workers = Workers::new(Arc::clone(&store));
         // Runs of stateless workflows are the same in everything but where they are kept.
-        let stateless: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        // In memory nothing is gained by keeping long payloads apart.
+        let stateless: Arc<dyn Store> = Arc::new(MemoryStore::keeping_apart(usize::MAX));
         let runner = Arc::new(SandboxRunner {
             sandbox: sandbox.clone(),
             deployments: Arc::clone(&deployments),
@@ -169,6 +171,7 @@ impl Node {
                 vaults: Arc::clone(&vaults),
                 sandbox: sandbox.clone(),
             },
+            store: Arc::clone(&store),
         });
         let worker = Worker::start(
             NodeId(rand::random()),
@@ -202,10 +205,12 @@ impl Node {
                 stateless: Arc::clone(&stateless),
                 clock: Arc::clone(&clock),
                 vaults,
+                limits: limits_of_code,
             }),
             logs: Arc::clone(&logs),
             config: Arc::new(weft_api::Config {
                 public_url: config.public_url.clone(),
+                json_bytes_max: config.payload_bytes_max,
                 ..weft_api::Config::default()
             }),
             stopping: weft_api::Stopping::new(stopping.clone()),
@@ -214,6 +219,7 @@ impl Node {
             store: Arc::clone(&store),
             deployments: Arc::clone(&deployments),
             clock: Arc::clone(&clock),
+            payload_bytes_max: config.payload_bytes_max,
             open: task_hub::is_open(
                 config.storage == Storage::Memory,
                 grpc.map_or(config.http.ip(), |address| address.ip()),
@@ -225,7 +231,7 @@ impl Node {
             clock: Arc::clone(&clock),
             logs,
         });
-        let body_bytes_max = weft_sandbox::GuestLimits::default().request_bytes_max as u64;
+        let body_bytes_max = GuestLimits::default().request_bytes_max as u64;
         let gateway = Gateway::new(sandbox, data_host, body_bytes_max);
         let data_plane = DataPlane::new(
             gateway,
@@ -365,6 +371,7 @@ fn sandbox_config(config: &Config) -> Result<weft_sandbox::Config, NodeError> {
     let mut sandbox = weft_sandbox::Config::new(config.compiler.clone(), key);
     sandbox.native_dir = dir;
     sandbox.egress_allow.clone_from(&config.egress_allow);
+    sandbox.guest = GuestLimits::for_payloads(config.payload_bytes_max);
     Ok(sandbox)
 }
 
@@ -394,7 +401,7 @@ fn secrets_key(config: &Config) -> Result<[u8; 32], NodeError> {
 
 /// Orchestrations share the pool with everybody's requests and activities: parked ones and running
 /// turns together take half of it, so that any number of waiting instances leaves room to answer.
-fn worker_config(pool: Pool) -> weft_worker::Config {
+fn worker_config(pool: Pool, payload_bytes_max: usize) -> weft_worker::Config {
     let share = usize::try_from(pool.instances / 4)
         .unwrap_or(usize::MAX)
         .max(1);
@@ -402,6 +409,10 @@ fn worker_config(pool: Pool) -> weft_worker::Config {
     weft_worker::Config {
         parked_max: defaults.parked_max.min(share),
         turns_max: defaults.turns_max.min(share),
+        limits: weft_orchestration::Limits {
+            payload_bytes_max,
+            ..defaults.limits
+        },
         ..defaults
     }
 }
@@ -422,6 +433,7 @@ fn services(
         client: Arc::clone(&client) as _,
         management: client,
         key_value: Arc::clone(store) as _,
+        payloads: Arc::clone(store) as _,
         log: Arc::new(BookSink {
             book: Arc::clone(logs),
             clock: Arc::clone(clock),
@@ -556,7 +568,7 @@ mod tests {
     #[test]
     fn waiting_orchestrations_leave_half_of_the_pool_to_requests_and_activities() {
         let pool = Pool::default();
-        let worker = worker_config(pool);
+        let worker = worker_config(pool, 1 << 20);
         let taken = worker.parked_max + worker.turns_max;
         assert!(taken <= pool.instances as usize / 2, "{taken}");
         assert!(worker.activities_max < pool.instances as usize / 2);

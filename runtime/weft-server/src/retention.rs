@@ -110,7 +110,8 @@ async fn sweep(store: &dyn Store, clock: &dyn Clock) -> Result<Option<Duration>,
             continue;
         };
         // One that cannot be read is told of by whoever runs it.
-        let Ok(deployment) = Deployment::from_json(revision.deployment.as_str()) else {
+        let Ok(deployment) = Deployment::from_json(revision.deployment.text().unwrap_or_default())
+        else {
             continue;
         };
         let retention = deployment.retention();

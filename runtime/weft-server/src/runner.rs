@@ -9,6 +9,7 @@ use weft_app::FunctionKind;
 use weft_durabletask::Workers;
 use weft_orchestration::{Batch, BatchDone, Failure, Payload, failure_kind};
 use weft_sandbox::{CallError, Sandbox};
+use weft_store::{Store, fill_in};
 use weft_worker::{ActivityCall, EntityBatch, Open, OpenError, Opened, Runner, TurnError};
 
 use crate::deployments::Deployments;
@@ -31,6 +32,8 @@ pub(crate) struct SandboxRunner {
     pub(crate) workflows: Arc<Workflows>,
     pub(crate) responders: Responders,
     pub(crate) connected: Connected,
+    /// Of whatever is kept apart.
+    pub(crate) store: Arc<dyn Store>,
 }
 
 #[async_trait]
@@ -148,10 +151,15 @@ impl SandboxRunner {
             return Ok(None);
         };
         let deployed = deployed.map_err(OpenError::Permanent)?;
-        let (id, history) = (open.key.id.clone(), open.history.clone());
+        let (id, mut history) = (open.key.id.clone(), open.history.clone());
+        let filled = fill_in(&*self.store, &mut history).await;
+        filled.map_err(|error| OpenError::Transient(TurnError::Busy(error.to_string())))?;
         let run = run_of(&deployed, id, history, open.limits);
         Ok(Some(Opened {
-            execution: Box::new(Interpreted(run)),
+            execution: Box::new(Interpreted {
+                run,
+                store: Arc::clone(&self.store),
+            }),
             revision: Some(deployed.revision),
         }))
     }

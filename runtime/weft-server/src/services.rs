@@ -14,7 +14,7 @@ use weft_sandbox::{
     Client, ClientError, Components, Control, InstanceStatus, LogLevel, LogRecord, LogSink,
     StartOptions,
 };
-use weft_store::{Digest, Error, Instance, Store, until_ended};
+use weft_store::{Digest, Error, Instance, Store, fill_in, until_ended, with_text};
 use weft_worker::Clock;
 
 use crate::deployments::Deployments;
@@ -62,7 +62,7 @@ impl Client for InstanceClient {
     ) -> Result<InstanceStatus, ClientError> {
         let key = InstanceKey::new(app.clone(), instance.clone());
         let found = self.store.instance(&key).await.map_err(refused)?;
-        found.map(status).ok_or(ClientError::NotFound)
+        self.full_status(found).await
     }
 
     async fn wait_for_completion(
@@ -74,10 +74,7 @@ impl Client for InstanceClient {
         let timeout = Duration::from_millis(timeout_ms).min(WAIT_MAX);
         let key = InstanceKey::new(app.clone(), instance.clone());
         let found = until_ended(&*self.store, &key, Instant::now() + timeout).await;
-        found
-            .map_err(refused)?
-            .map(status)
-            .ok_or(ClientError::NotFound)
+        self.full_status(found.map_err(refused)?).await
     }
 
     async fn raise_event(
@@ -145,11 +142,21 @@ impl Client for InstanceClient {
         entity: &EntityId,
     ) -> Result<Option<Payload>, ClientError> {
         let found = self.store.entity(app, entity).await.map_err(refused)?;
-        Ok(found.and_then(|entity| entity.state))
+        let Some(state) = found.and_then(|entity| entity.state) else {
+            return Ok(None);
+        };
+        let state = with_text(&*self.store, &state).await.map_err(refused)?;
+        Ok(Some(state))
     }
 }
 
 impl InstanceClient {
+    async fn full_status(&self, found: Option<Instance>) -> Result<InstanceStatus, ClientError> {
+        let mut found = found.ok_or(ClientError::NotFound)?;
+        fill_in(&*self.store, &mut found).await.map_err(refused)?;
+        Ok(status(found))
+    }
+
     async fn send(
         &self,
         app: &AppId,

@@ -29,6 +29,7 @@ pub(crate) struct TaskHub {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) deployments: Arc<Deployments>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) payload_bytes_max: usize,
     /// No key is asked for: nothing is kept, and only this machine reaches the node.
     pub(crate) open: bool,
 }
@@ -75,6 +76,10 @@ impl Node for TaskHub {
         let kind = FunctionKind::Orchestrator;
         let found = self.deployments.find(app, None, name, kind).await?;
         Ok(found.is_some())
+    }
+
+    fn payload_bytes_max(&self) -> usize {
+        self.payload_bytes_max
     }
 
     fn now(&self) -> Timestamp {

@@ -152,7 +152,7 @@ fn append(tx: &mut Tx<'_>, app: &AppId, new: &NewRevision) -> Result<RevisionId,
     let id = RevisionId(latest + 1);
     let sql = "INSERT INTO revision (app, number, deployment, created_at, active) \
                VALUES (?1, ?2, ?3, ?4, false)";
-    let deployment = new.deployment.as_str();
+    let deployment = new.deployment.text().unwrap_or_default();
     tx.execute(sql, params![row, id.0, deployment, of_time(new.now)])?;
     activate(tx, row, id)?;
     Ok(id)

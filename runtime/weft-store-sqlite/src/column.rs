@@ -1,5 +1,7 @@
 //! How values stand in columns.
 
+use std::borrow::Cow;
+
 use rusqlite::Row;
 use serde::de::DeserializeOwned;
 use weft_id::{AppId, ExecutionId, InstanceKey};
@@ -54,7 +56,26 @@ pub(crate) fn to_time(row: &Row<'_>, column: &str) -> Result<Timestamp, Fault> {
 }
 
 pub(crate) fn to_payload(row: &Row<'_>, column: &str) -> Result<Payload, Fault> {
-    Ok(Payload::from(row.get::<_, String>(column)?))
+    payload(row.get(column)?)
+}
+
+/// Begins what is no text of a user but the name of one; a text that begins so gets it twice.
+const NAME_MARK: char = '\u{1}';
+
+pub(crate) fn of_payload(payload: &Payload) -> Cow<'_, str> {
+    match payload.text() {
+        Some(text) if text.starts_with(NAME_MARK) => format!("{NAME_MARK}{text}").into(),
+        Some(text) => text.into(),
+        None => format!("{NAME_MARK}{}", json(payload)).into(),
+    }
+}
+
+pub(crate) fn payload(text: String) -> Result<Payload, Fault> {
+    match text.strip_prefix(NAME_MARK) {
+        None => Ok(Payload::from(text)),
+        Some(rest) if rest.starts_with(NAME_MARK) => Ok(Payload::from(rest)),
+        Some(name) => to_json(name),
+    }
 }
 
 pub(crate) fn to_execution(row: &Row<'_>, column: &str) -> Result<ExecutionId, Fault> {
@@ -101,7 +122,7 @@ pub(crate) fn to_instance(row: &Row<'_>) -> Result<Instance, Fault> {
         status: to_status(row.get("status")?)?,
         input: to_payload(row, "input")?,
         outcome: to_optional(row, "outcome")?,
-        custom_status: custom_status.map(Payload::from),
+        custom_status: custom_status.map(payload).transpose()?,
         parent: to_optional(row, "parent")?,
         tags: to_optional(row, "tags")?.unwrap_or_default(),
         version: row.get("version")?,
@@ -114,4 +135,25 @@ pub(crate) fn to_instance(row: &Row<'_>) -> Result<Instance, Fault> {
         turns: to_u64(row, "turns")?,
         history_len: to_u64(row, "history_len")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_orchestration::Kept;
+
+    use super::*;
+
+    #[test]
+    fn names_stand_beside_texts() {
+        let kept = Kept {
+            sha256: [9; 32],
+            bytes: 100_000,
+        };
+        let name = Payload::from(kept);
+        let feigned = Payload::from(of_payload(&name).into_owned());
+        for payload in [name, feigned, Payload::from("\u{1}"), Payload::null()] {
+            let column = of_payload(&payload).into_owned();
+            assert_eq!(super::payload(column).unwrap(), payload);
+        }
+    }
 }

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, Transaction};
 use weft_id::{AppId, EntityId};
-use weft_orchestration::{EntityRecord, Payload};
+use weft_orchestration::EntityRecord;
 use weft_store::{Entities, EntityFilter, EntityPage, EntityView, Error, PageRequest};
 
 use crate::SqliteStore;
-use crate::column::{of_time, of_u64, to_name, to_optional, to_time};
+use crate::column::{of_time, of_u64, payload, to_name, to_optional, to_time};
 use crate::fault::Fault;
 
 /// Begins a query whose rows [`to_view`] reads.
@@ -89,7 +89,7 @@ fn to_view(row: &Row<'_>) -> Result<EntityView, Fault> {
     let state: Option<String> = row.get("state")?;
     Ok(EntityView {
         id: to_name(row, "id")?,
-        state: state.map(Payload::from),
+        state: state.map(payload).transpose()?,
         locked_by: scheduler.lock.map(|owner| owner.instance),
         queued: arrived + scheduler.queue.len() as u64,
         updated_at: to_time(row, "updated_at")?,
@@ -109,7 +109,7 @@ pub(crate) fn kept(tx: &Transaction<'_>, row: i64) -> Result<EntityRecord, Fault
     };
     let scheduler: Option<EntityRecord> = scheduler?;
     Ok(EntityRecord {
-        state: state.map(Payload::from),
+        state: state.map(payload).transpose()?,
         ..scheduler.unwrap_or_default()
     })
 }

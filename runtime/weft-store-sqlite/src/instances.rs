@@ -13,20 +13,23 @@ use weft_store::{
 use crate::SqliteStore;
 use crate::column::{SELECT_INSTANCE, of_status, of_time, of_u64, to_instance, to_json};
 use crate::fault::Fault;
-use crate::write::{Entry, StartRow};
+use crate::write::{Entry, StartRow, Tx};
 
 #[async_trait]
 impl Instances for SqliteStore {
     async fn create(&self, new: NewInstance) -> Result<(), Error> {
-        let start = StartRow::new(new.start);
-        self.write(move |tx| tx.create(&new.key, &start, &new.reuse, new.now))
-            .await
+        let prepare = |new: NewInstance| (new.key, StartRow::new(new.start), new.reuse, new.now);
+        self.write_apart(new, prepare, |tx, (key, start, reuse, now)| {
+            tx.create(key, start, reuse, *now)
+        })
+        .await
     }
 
     async fn send(&self, key: &InstanceKey, message: Message, now: Timestamp) -> Result<(), Error> {
         let key = key.clone();
-        let entry = Entry::new(&message);
-        self.write(move |tx| tx.send(&key, &entry, now)).await
+        let prepare = |message| Entry::new(&message);
+        let send = move |tx: &mut Tx<'_>, entry: &Entry| tx.send(&key, entry, now);
+        self.write_apart(message, prepare, send).await
     }
 
     async fn rewind(

@@ -22,6 +22,7 @@ mod fault;
 mod instances;
 mod keys;
 mod kv;
+mod payloads;
 mod purge;
 mod reader;
 mod schema;
@@ -80,6 +81,7 @@ impl SqliteStore {
         let conn = schema::open_for_writing(&path)?;
         let last_lease = write::last_until(&conn).map_err(fault::of_sql)?;
         write::release_all(&conn).map_err(fault::of_sql)?;
+        write::recover(&conn).map_err(fault::of_sql)?;
         let readers = Readers::open(&path)?;
         let reports = Reports {
             wakeups: broadcast::Sender::new(WAKEUPS_MAX),

@@ -13,12 +13,13 @@ use weft_store::Error;
 use crate::fault;
 
 /// Step `n` brings a file from version `n` to `n + 1`. Never edited once released.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
+    include_str!("schema_6.sql"),
 ];
 
 /// More than there are statements, so that each is compiled once per connection.

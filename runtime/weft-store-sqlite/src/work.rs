@@ -15,7 +15,7 @@ use crate::column::{to_execution, to_json, to_key, to_optional, to_payload, to_t
 use crate::entities::kept;
 use crate::fault::Fault;
 use crate::instances::{names, one, turns};
-use crate::write::{Entry, TaskRow, TurnRow, rows_of};
+use crate::write::{Entry, TaskRow, TurnRow, Tx, rows_of};
 
 #[async_trait]
 impl Work for SqliteStore {
@@ -154,8 +154,8 @@ impl Work for SqliteStore {
     }
 
     async fn commit_turn(&self, lease: Lease, commit: TurnCommit) -> Result<(), Error> {
-        let turn = TurnRow::new(commit);
-        self.write(move |tx| tx.commit_turn(lease, &turn)).await
+        let commit_turn = move |tx: &mut Tx<'_>, turn: &TurnRow| tx.commit_turn(lease, turn);
+        self.write_apart(commit, TurnRow::new, commit_turn).await
     }
 
     async fn finish_task(
@@ -172,14 +172,16 @@ impl Work for SqliteStore {
             task,
             result,
         };
-        let done = TaskRow {
-            key: key.clone(),
+        let key = key.clone();
+        let prepare = move |message: Message| TaskRow {
+            key,
             execution,
             task,
             entry: Entry::new(&message),
             now,
         };
-        self.write(move |tx| tx.finish_task(lease, &done)).await
+        let finish = move |tx: &mut Tx<'_>, done: &TaskRow| tx.finish_task(lease, done);
+        self.write_apart(message, prepare, finish).await
     }
 }
 

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use weft_store::{Endings, Error, KeyId, KeyRecord, Wakeup};
 
@@ -27,6 +28,8 @@ use crate::write::{State, Tx};
 const QUEUE_MAX: usize = 1024;
 /// Writes of one transaction: bounds how long the first of them waits.
 const BATCH_MAX: usize = 512;
+/// While writes never cease, one step of cleaning up comes after so many transactions.
+const BATCHES_PER_CLEANING: u32 = 16;
 /// Pages of the write-ahead log after which it is copied into the file: 16 MiB.
 const LOG_PAGES_MAX: i32 = 4096;
 
@@ -103,6 +106,23 @@ impl Writer {
         queue.send(job).await.map_err(|_| ended())?;
         answer.await.map_err(|_| ended())?
     }
+
+    /// Queues a write that nobody waits for, where there is room.
+    pub(crate) fn try_write(
+        &self,
+        run: impl FnMut(&mut Tx<'_>) -> Result<(), Fault> + Send + 'static,
+    ) {
+        let (reply, _) = oneshot::channel();
+        let job = Box::new(Write {
+            run,
+            result: None,
+            reply,
+        });
+        if let Some(queue) = &self.queue {
+            // The next start does what is not done now.
+            let _ = queue.try_send(job);
+        }
+    }
 }
 
 impl Drop for Writer {
@@ -170,9 +190,46 @@ struct Thread {
 
 impl Thread {
     fn run(mut self) {
-        while let Some(first) = self.jobs.blocking_recv() {
+        let mut batches = 0_u32;
+        while let Some(first) = self.next() {
             self.batch(first);
             self.checkpoint();
+            batches = batches.wrapping_add(1);
+            // However busy it is, what nothing names any more goes in the end.
+            if batches.is_multiple_of(BATCHES_PER_CLEANING) && self.state.has_litter() {
+                self.clean_up();
+            }
+        }
+    }
+
+    /// The next write. While there is none, what nothing names any more is removed.
+    fn next(&mut self) -> Option<Box<dyn Job>> {
+        while self.state.has_litter() && !self.is_failed() {
+            match self.jobs.try_recv() {
+                Ok(job) => return Some(job),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => self.clean_up(),
+            }
+        }
+        self.jobs.blocking_recv()
+    }
+
+    fn clean_up(&mut self) {
+        let cleaned = || -> rusqlite::Result<()> {
+            self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            Tx::new(&self.conn, &mut self.state).clean_up()?;
+            self.conn.prepare_cached("COMMIT")?.execute([])?;
+            Ok(())
+        };
+        let mut cleaned = cleaned;
+        match cleaned().map_err(fault::of_sql) {
+            Ok(()) => self.checkpoint(),
+            Err(error) => {
+                tracing::warn!(%error, "long payloads were not cleaned up");
+                self.roll_back(&error);
+                // Until the next time that something is left behind.
+                self.state.leave_litter();
+            }
         }
     }
 
@@ -249,7 +306,7 @@ impl Thread {
             if !self.conn.is_autocommit() {
                 self.conn.execute_batch("ROLLBACK").map_err(fault::of_sql)?;
             }
-            State::read(&self.conn)
+            self.state.read_again(&self.conn)
         };
         match restored() {
             Ok(state) => self.state = state,

@@ -2,7 +2,8 @@
 //! memory.
 //!
 //! The contract is divided by who uses it: [`Instances`] for managing orchestrations, [`Entities`]
-//! for looking at entities, [`Work`] for running both, [`Apps`] for what is deployed, [`Keys`] for who may call, [`KeyValue`] for guests,
+//! for looking at entities, [`Work`] for running both, [`LargePayloads`] for what these hand out as
+//! names only, [`Apps`] for what is deployed, [`Keys`] for who may call, [`KeyValue`] for guests,
 //! [`Vault`] for secrets.
 //! [`Store`] is all of them. Nothing here knows HTTP, components or SQL.
 //!
@@ -24,6 +25,7 @@ mod instances;
 mod keys;
 mod kv;
 mod memory;
+mod payloads;
 mod shard;
 mod vault;
 mod work;
@@ -40,6 +42,7 @@ pub use instances::{
 pub use keys::{KeyId, KeyRecord, Keys, Role};
 pub use kv::{KeyValue, KvLimits, incremented};
 pub use memory::MemoryStore;
+pub use payloads::{INLINE_BYTES_MAX, LargePayloads, fill_in, fitting, keep_apart, with_text};
 pub use shard::{Lease, NodeId, SHARDS, Shard};
 pub use vault::{Sealed, SealedKind, Vault};
 pub use work::{
@@ -48,6 +51,9 @@ pub use work::{
 };
 
 /// Everything a node needs of its store.
-pub trait Store: Instances + Entities + Work + Apps + Keys + KeyValue + Vault {}
+pub trait Store:
+    Instances + Entities + Work + LargePayloads + Apps + Keys + KeyValue + Vault
+{
+}
 
-impl<T: Instances + Entities + Work + Apps + Keys + KeyValue + Vault> Store for T {}
+impl<T: Instances + Entities + Work + LargePayloads + Apps + Keys + KeyValue + Vault> Store for T {}

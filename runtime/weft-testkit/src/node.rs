@@ -117,7 +117,13 @@ impl Node {
     /// As [`Self::start`].
     #[must_use]
     pub fn in_memory() -> Self {
-        Self::launch(&["--memory"], "127.0.0.1:0", "127.0.0.1:0", None)
+        Self::in_memory_with(&[])
+    }
+
+    /// The same with further arguments.
+    pub fn in_memory_with(args: &[&str]) -> Self {
+        let args = [&["--memory"], args].concat();
+        Self::launch(&args, "127.0.0.1:0", "127.0.0.1:0", None)
     }
 
     fn launch(args: &[&str], http: &str, admin: &str, dir: Option<Folder>) -> Self {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use weft_id::{EntityId, InstanceKey};
 use weft_orchestration::{Entity, EntityRecord, Limits, Message, Timestamp, Turn};
+use weft_store::{Loaded, Store, fill_in};
 
+use crate::turn::Shared;
 use crate::{EntityBatch, Execution, Runner, TurnError};
 
 /// How many operations are handed out at one time.
@@ -19,28 +21,23 @@ pub(crate) struct RunningEntity {
     key: InstanceKey,
     id: EntityId,
     record: EntityRecord,
+    store: Arc<dyn Store>,
     runner: Arc<dyn Runner>,
     limits: Limits,
     turns: u64,
 }
 
 impl RunningEntity {
-    /// An entity that has had so many turns.
-    pub(crate) fn new(
-        key: InstanceKey,
-        id: EntityId,
-        record: EntityRecord,
-        turns: u64,
-        runner: Arc<dyn Runner>,
-        limits: Limits,
-    ) -> Self {
+    /// An entity as it was loaded.
+    pub(crate) fn new(shared: &Shared, id: EntityId, loaded: Loaded) -> Self {
         Self {
-            key,
+            key: loaded.instance.key,
             id,
-            record,
-            runner,
-            limits,
-            turns,
+            record: loaded.entity,
+            store: Arc::clone(&shared.store),
+            runner: Arc::clone(&shared.runner),
+            limits: shared.config.limits,
+            turns: loaded.instance.turns,
         }
     }
 }
@@ -57,8 +54,10 @@ impl Execution for RunningEntity {
         entity.deliver(messages, now);
         let begun = Instant::now();
         while begun.elapsed() < TURN_MAX
-            && let Some(batch) = entity.next_batch(OPERATIONS_MAX)
+            && let Some(mut batch) = entity.next_batch(OPERATIONS_MAX)
         {
+            let filled = fill_in(&*self.store, &mut batch).await;
+            filled.map_err(|error| TurnError::Busy(error.to_string()))?;
             let done = self
                 .runner
                 .operate(EntityBatch {

@@ -401,13 +401,11 @@ async fn open_any(
         return open(shared, key, give_up, loaded).await;
     };
     // An entity has nothing that could fail for good: it is tried for as long as it takes.
-    let (runner, limits) = (Arc::clone(&shared.runner), shared.config.limits);
-    let turns = loaded.instance.turns;
-    let execution = RunningEntity::new(key.clone(), entity, loaded.entity, turns, runner, limits);
+    let (id, turn_number) = place(&loaded.instance);
     Ok(Live {
-        execution: Box::new(execution),
-        id: loaded.instance.execution,
-        turn_number: loaded.instance.turns,
+        execution: Box::new(RunningEntity::new(shared, entity, loaded)),
+        id,
+        turn_number,
         revision: None,
         suspended: false,
     })

@@ -151,11 +151,28 @@ async def entities(client):
         await asyncio.sleep(0.05)
 
 
+class Watched(DurableOrchestrationClient):
+    """The client, which remembers the methods that were called from outside."""
+
+    used = set()
+
+    def __getattribute__(self, name):
+        if not name.startswith("_"):
+            Watched.used.add(name)
+        return super().__getattribute__(name)
+
+
 async def main(base):
-    client = DurableOrchestrationClient(binding(base))
+    client = Watched(binding(base))
     await orchestrations(client)
     await responses(client, base)
     await entities(client)
+    methods = {
+        name for name, member in vars(DurableOrchestrationClient).items()
+        if callable(member) and not name.startswith("_")
+    }
+    missing = methods - Watched.used
+    assert methods and not missing, f"not driven: {missing}"
 
 
 asyncio.run(main(sys.argv[1]))

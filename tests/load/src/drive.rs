@@ -1,4 +1,4 @@
-//! A load generator for one fixed HTTP/1.1 request over connections that are kept.
+//! A load generator for fixed HTTP/1.1 requests over connections that are kept.
 //!
 //! Closed loop: each connection sends its next request when it has read the answer to the last.
 //! It does as little as it can for each request, since it shares the machine with the server.
@@ -88,9 +88,21 @@ pub(crate) async fn drive(
     connections: usize,
     until: Until,
 ) -> anyhow::Result<Sample> {
+    drive_in_turn(std::slice::from_ref(request), connections, until).await
+}
+
+/// Sends requests to one server, one after the other and over again, on so many connections at once;
+/// each begins with another.
+pub(crate) async fn drive_in_turn(
+    requests: &[Request],
+    connections: usize,
+    until: Until,
+) -> anyhow::Result<Sample> {
+    let requests: Arc<[Request]> = requests.into();
     let mut open = Vec::new();
-    for _ in 0..connections {
-        open.push(Connection::open(request).await?);
+    for number in 0..connections {
+        let first = number * requests.len() / connections;
+        open.push(Connection::open(&requests, first).await?);
     }
     let started = Instant::now();
     let mut running = JoinSet::new();
@@ -107,18 +119,21 @@ pub(crate) async fn drive(
 }
 
 struct Connection {
-    request: Request,
+    requests: Arc<[Request]>,
+    /// Which of them is sent next.
+    next: usize,
     stream: TcpStream,
     /// What was read and belongs to no answer yet.
     read: Vec<u8>,
 }
 
 impl Connection {
-    async fn open(request: &Request) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(request.address).await?;
+    async fn open(requests: &Arc<[Request]>, next: usize) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(requests[next].address).await?;
         stream.set_nodelay(true)?;
         Ok(Self {
-            request: request.clone(),
+            requests: Arc::clone(requests),
+            next,
             stream,
             read: Vec::with_capacity(4096),
         })
@@ -135,9 +150,11 @@ impl Connection {
                 return Ok(latencies);
             }
             let sent = Instant::now();
-            self.stream.write_all(&self.request.bytes).await?;
+            let bytes = &self.requests[self.next].bytes;
+            self.stream.write_all(bytes).await?;
             self.answer().await?;
             latencies.push(sent.elapsed());
+            self.next = (self.next + 1) % self.requests.len();
         }
     }
 
@@ -171,7 +188,7 @@ impl Connection {
         if self.read.len() < whole {
             return Ok(None);
         }
-        if head.code != Some(self.request.status) {
+        if head.code != Some(self.requests[self.next].status) {
             let body = String::from_utf8_lossy(&self.read[head_len..whole]);
             bail!("unexpected status {:?}: {body}", head.code);
         }

@@ -75,6 +75,8 @@ enum Question {
     Manage,
     /// Orchestrations whose code runs in a worker over gRPC
     Workers,
+    /// Signals, calls and locks of one entity and of a thousand
+    Entities,
 }
 
 #[tokio::main]
@@ -113,6 +115,7 @@ async fn main() -> anyhow::Result<()> {
             Question::Workers => {
                 question::workers::measure(plan, args.python.as_deref(), &mut report).await?;
             }
+            Question::Entities => question::entities::measure(plan, &mut report).await?,
         }
     }
     if let Some(before) = before {

@@ -61,6 +61,39 @@ impl Subject {
 
     /// A request that starts an orchestration and is answered when that has ended.
     pub(crate) fn run(&self, orchestrator: &str, input: u32) -> anyhow::Result<Request> {
+        self.run_json(orchestrator, &json!(input))
+    }
+
+    /// A request that signals an entity, `NAME/KEY`.
+    pub(crate) fn signal(
+        &self,
+        entity: &str,
+        operation: &str,
+        input: u32,
+    ) -> anyhow::Result<Request> {
+        let url = format!(
+            "{}/@default/{APP}/runtime/webhooks/durabletask/entities/{entity}?op={operation}",
+            self.node.http()
+        );
+        let request = Request::new("POST", &url, Some(&self.key), &input.to_string())?;
+        Ok(request.answered_with(202))
+    }
+
+    /// What the counters come to whose keys begin so.
+    pub(crate) async fn counted(&self, prefixes: &[&str]) -> anyhow::Result<u64> {
+        let mut sum = 0;
+        for prefix in prefixes {
+            let path = format!("/apps/{APP}/entities?id_prefix=%40counter%40{prefix}&limit=1000");
+            let page = self.send(self.admin(Method::GET, &path)).await?;
+            let entities = page["entities"].as_array().into_iter().flatten();
+            let values = entities.filter_map(|entity| entity["state"]["value"].as_u64());
+            sum += values.sum::<u64>();
+        }
+        Ok(sum)
+    }
+
+    /// As [`Self::run`], with any input.
+    pub(crate) fn run_json(&self, orchestrator: &str, input: &Value) -> anyhow::Result<Request> {
         let url = format!(
             "{}/@default/{APP}/runtime/webhooks/durabletask/orchestrators/{orchestrator}?timeout=120",
             self.node.http()

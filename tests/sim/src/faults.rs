@@ -10,12 +10,13 @@ use rand::{RngExt, SeedableRng};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 use weft_id::{AppId, EntityId, ExecutionId, InstanceKey, Tenant};
-use weft_orchestration::{Event, Failure, Message, Payload, Timestamp};
+use weft_orchestration::{Event, Failure, Kept, Message, Payload, Timestamp};
 use weft_store::{
     Apps, Digest, Ending, Entities, EntityFilter, EntityPage, EntityView, Error, Family, Filter,
-    Instance, Instances, KeyId, KeyRecord, KeyValue, Keys, Lease, Loaded, MessageSeq, NewInstance,
-    NewRevision, NodeId, Page, PageRequest, PendingTask, PendingTimer, Purged, Recorded, Revision,
-    RevisionId, Sealed, SealedKind, Shard, Store, TaskSeq, TurnCommit, Vault, Wakeup, Work,
+    Instance, Instances, KeyId, KeyRecord, KeyValue, Keys, LargePayloads, Lease, Loaded,
+    MessageSeq, NewInstance, NewRevision, NodeId, Page, PageRequest, PendingTask, PendingTimer,
+    Purged, Recorded, Revision, RevisionId, Sealed, SealedKind, Shard, Store, TaskSeq, TurnCommit,
+    Vault, Wakeup, Work,
 };
 
 /// What goes wrong, in thousandths of all calls.
@@ -440,6 +441,13 @@ impl Vault for FaultyStore {
 
     async fn delete_sealed(&self, app: &AppId, kind: SealedKind, name: &str) -> Result<(), Error> {
         self.inner.delete_sealed(app, kind, name).await
+    }
+}
+
+#[async_trait]
+impl LargePayloads for FaultyStore {
+    async fn large(&self, kept: &Kept) -> Result<Payload, Error> {
+        self.call(self.inner.large(kept)).await
     }
 }
 

@@ -100,7 +100,6 @@ impl Program {
         let len = rng.random_range(1..6);
         Self {
             steps: (0..len).map(|_| Step::random(rng, depth, names)).collect(),
-            // Events are raised once, so that only programs without them have several rounds.
             rounds: 1,
             carried: 0,
         }
@@ -108,7 +107,7 @@ impl Program {
     }
 
     fn with_rounds(mut self, rng: &mut impl Rng) -> Self {
-        if self.events().is_empty() && rng.random_bool(0.3) {
+        if rng.random_bool(0.3) {
             self.rounds = rng.random_range(2..4);
         }
         self

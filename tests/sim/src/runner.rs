@@ -118,7 +118,7 @@ impl Runner for SimRunner {
         // Some get through a few turns before the host fails over them.
         let refusal = self.refusal().map(|refused| (self.lot() % 4, refused));
         Ok(Opened {
-            execution: Box::new(Running::new(open.into_replay(), lots, refusal)),
+            execution: Box::new(Running::new(&self.store, open.into_replay(), lots, refusal)),
             revision: Some(RevisionId(1)),
         })
     }
@@ -132,7 +132,7 @@ impl Runner for SimRunner {
             .entry((call.key.clone(), call.execution, call.call, call.attempt))
             .or_default() += 1;
         tokio::time::sleep(Duration::from_millis(self.lot() / 10)).await;
-        let input: u64 = serde_json::from_str(call.input.as_str()).unwrap();
+        let input: u64 = serde_json::from_str(call.input.text().unwrap()).unwrap();
         let failures = match call.name.split_once('-') {
             Some(("flaky", failures)) => failures.parse().unwrap(),
             _ => 0,
@@ -155,7 +155,8 @@ impl Runner for SimRunner {
             return Err(refused);
         }
         tokio::time::sleep(Duration::from_millis(self.lot() / 50)).await;
-        let state = batch.batch.state.as_ref().map(Payload::as_str);
+        let state = batch.batch.state.as_ref();
+        let state = state.map(|state| state.text().unwrap());
         let mut state: u64 = state.map_or(0, |text| serde_json::from_str(text).unwrap());
         // Now and then the time is up before all of them have run.
         let most = if self.lot() < 200 { 1 } else { usize::MAX };
@@ -171,7 +172,7 @@ impl Runner for SimRunner {
 
 /// A number to add to, to read and to write.
 fn operate(state: &mut u64, operation: &Operation) -> Result<Payload, Failure> {
-    let input = || serde_json::from_str::<u64>(operation.input.as_str()).unwrap();
+    let input = || serde_json::from_str::<u64>(operation.input.text().unwrap()).unwrap();
     match operation.name.as_str() {
         "add" => *state = state.wrapping_add(input()),
         "get" => {}
@@ -193,9 +194,14 @@ struct Running {
 }
 
 impl Running {
-    fn new(replay: Replay, lots: Option<u64>, refusal: Option<(u64, TurnError)>) -> Self {
+    fn new(
+        store: &Arc<MemoryStore>,
+        replay: Replay,
+        lots: Option<u64>,
+        refusal: Option<(u64, TurnError)>,
+    ) -> Self {
         let replay = Arc::new(Mutex::new(replay));
-        let code = Box::pin(run(Arc::clone(&replay), lots));
+        let code = Box::pin(run(Arc::clone(store), Arc::clone(&replay), lots));
         Self {
             replay,
             code: Some(code),
@@ -254,9 +260,17 @@ async fn ask<T, E>(replay: &Shared, ask: impl FnOnce(&mut Replay) -> Result<T, E
     }
 }
 
-async fn run(replay: Shared, lots: Option<u64>) -> Result<Payload, Failure> {
+async fn run(
+    store: Arc<MemoryStore>,
+    replay: Shared,
+    lots: Option<u64>,
+) -> Result<Payload, Failure> {
     let start = replay.lock().unwrap().begin();
-    let mut program: Program = serde_json::from_str(start.unwrap().input.as_str()).unwrap();
+    let Some(input) = store.text_now(&start.unwrap().input) else {
+        // Somebody else has the instance by now, or it is gone: the commit of this turn fails.
+        return std::future::pending().await;
+    };
+    let mut program: Program = serde_json::from_str(input.text().unwrap()).unwrap();
     let mut sum = program.carried;
     if lots.is_some_and(|lot| lot < 500) {
         let task = ask(&replay, |r| r.create_timer(1)).await;
@@ -277,7 +291,7 @@ async fn run(replay: Shared, lots: Option<u64>) -> Result<Payload, Failure> {
 async fn run_step(replay: &Shared, step: Step, sum: u64) -> Result<u64, Failure> {
     let text = |input: u64| Payload::from(input.to_string());
     let number = |result: Result<Payload, Failure>| match result {
-        Ok(output) => serde_json::from_str(output.as_str()).unwrap(),
+        Ok(output) => serde_json::from_str(output.text().unwrap()).unwrap(),
         Err(failure) if failure.kind == "broken" => FAILED,
         Err(failure) => panic!("a step failed that should not: {failure:?}"),
     };
@@ -419,5 +433,5 @@ async fn call(replay: &Shared, entity: u8, operation: &str, input: u64) -> Optio
     let input = Payload::from(input.to_string());
     let task = ask(replay, |r| r.call_entity(counter(entity), operation, input)).await;
     let output = wait(replay, task).await.ok()?;
-    serde_json::from_str(output.as_str()).ok()
+    serde_json::from_str(output.text()?).ok()
 }

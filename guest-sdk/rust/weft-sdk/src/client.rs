@@ -57,7 +57,7 @@ pub struct Status {
     pub created: SystemTime,
     /// When it last changed.
     pub updated: SystemTime,
-    /// The input as JSON text.
+    /// The input as JSON text. A list leaves inputs and outputs of more than 64 KiB out.
     pub input: Option<String>,
     /// What it shows of itself, as JSON text.
     pub custom_status: Option<String>,

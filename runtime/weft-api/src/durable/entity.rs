@@ -7,13 +7,14 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use weft_id::EntityId;
 use weft_orchestration::{Payload, Timestamp};
-use weft_store::{EntityFilter, EntityView, PageRequest};
+use weft_store::{EntityFilter, EntityView, PageRequest, fill_in};
 
 use super::Context;
-use super::status::{CONTINUATION, PAGE_MAX};
+use super::status::{CONTINUATION, PAGE_MAX, SHOWN_BYTES_MAX};
 use crate::entity::{signal as send, state_of};
-use crate::model::json_or_text;
+use crate::model::payload_view;
 use crate::time::rfc3339;
+use crate::wait::text;
 use crate::{Problem, body, routes};
 
 /// `GET entities/[{name}]`
@@ -35,7 +36,11 @@ pub(super) async fn list(context: &Context, name: Option<&str>) -> Result<Respon
         after: after.filter(|token| !token.is_empty()).map(str::to_owned),
     };
     let page = api.store.entities(&context.app, &filter, &request).await;
-    let page = page.map_err(routes::bad_page)?;
+    let mut page = page.map_err(routes::bad_page)?;
+    if with_state {
+        page = page.bound(SHOWN_BYTES_MAX);
+        fill_in(&*api.store, &mut page.entities).await?;
+    }
     let views: Vec<_> = page.entities.iter().map(|e| view(e, with_state)).collect();
     let mut response = Json(views).into_response();
     if let Some(next) = page.next {
@@ -51,7 +56,7 @@ fn view(entity: &EntityView, with_state: bool) -> Value {
         "lastOperationTime": rfc3339(entity.updated_at),
     });
     if with_state && let Some(state) = &entity.state {
-        view["state"] = json_or_text(state.as_str());
+        view["state"] = payload_view(state);
     }
     view
 }
@@ -62,7 +67,7 @@ pub(super) async fn show(context: &Context, name: &str, key: &str) -> Result<Res
     let id = entity_id(name, key).map_err(|_| absent())?;
     let state = state_of(&context.api, &context.app, &id).await?;
     let json = [(header::CONTENT_TYPE, "application/json")];
-    Ok((json, state.as_str().to_owned()).into_response())
+    Ok((json, text(&context.api, &state).await?).into_response())
 }
 
 /// `POST entities/{name}/{key}?op=...`

@@ -4,13 +4,16 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 use weft_id::InstanceKey;
-use weft_orchestration::{Event, EventKind, Failure, Outcome, Payload, Timestamp};
+use weft_orchestration::{Carries, Event, EventKind, Failure, Outcome, Payload, Timestamp};
+use weft_store::fill_in;
 
-use crate::model::json_or_text;
+use crate::model::{json_or_text, payload_view};
 use crate::time::rfc3339;
-use crate::{Api, Problem};
+use crate::{Api, Kind, Problem};
 
 const TURNS_PER_READ: u64 = 1000;
+/// Bytes of payloads in a history that is one document.
+const HISTORY_BYTES_MAX: usize = 256 << 20;
 
 /// All events of the current execution. Results only `with_output`.
 pub(super) async fn events(
@@ -22,13 +25,24 @@ pub(super) async fn events(
         with_output,
         ..Folded::default()
     };
-    let mut turn = 0;
+    let (mut turn, mut bytes) = (0, 0);
     loop {
-        let recorded = api.store.history(key, turn, TURNS_PER_READ).await?;
+        let mut recorded = api.store.history(key, turn, TURNS_PER_READ).await?;
         if recorded.turns == 0 {
             break;
         }
         turn += recorded.turns;
+        if with_output {
+            recorded.each(&mut |payload| bytes += payload.len());
+            if bytes > HISTORY_BYTES_MAX {
+                let detail = format!(
+                    "the history has more than {HISTORY_BYTES_MAX} bytes of inputs and outputs: ask \
+                     for it without showHistoryOutput, or stream it from the management API"
+                );
+                return Err(Problem::new(Kind::TooLarge, detail));
+            }
+            fill_in(&*api.store, &mut recorded).await?;
+        }
         recorded.events.into_iter().for_each(|e| folded.add(e));
     }
     Ok(folded.views.into_iter().flatten().collect())
@@ -161,7 +175,7 @@ impl Folded {
     }
 
     fn output(&self, payload: &Payload) -> Option<Value> {
-        self.with_output.then(|| json_or_text(payload.as_str()))
+        self.with_output.then(|| payload_view(payload))
     }
 
     fn push(&mut self, kind: &str, at: Timestamp, own: Value) {

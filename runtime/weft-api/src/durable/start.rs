@@ -13,7 +13,7 @@ use weft_orchestration::{Outcome, Payload};
 use super::Context;
 use super::status::{self, Shown};
 use crate::start::{Order, StartOptions, is_orchestrator, random_id, start as begin, trace_parent};
-use crate::wait::until_ended;
+use crate::wait::{text, until_ended};
 use crate::{Problem, body};
 
 /// How long the news of this process is waited for alone; then the store is asked as well, since
@@ -117,22 +117,22 @@ async fn carry_out(
         && let Ok(Outcome::Completed(output)) =
             tokio::time::timeout(timeout.min(TOLD_MAX), ending.outcome()).await
     {
-        return Ok(completed(&output));
+        return completed(context, &output).await;
     }
     let left = timeout.saturating_sub(begun.elapsed());
     let instance = until_ended(&context.api, &key, left).await?;
     match &instance.outcome {
         None => Ok(check_status(context, &key)),
-        Some(Outcome::Completed(output)) => Ok(completed(output)),
+        Some(Outcome::Completed(output)) => completed(context, output).await,
         Some(Outcome::Failed(_) | Outcome::Terminated { .. }) => {
             status::response(context, instance, Shown::from_query(&context.query)?).await
         }
     }
 }
 
-fn completed(output: &Payload) -> Response {
+async fn completed(context: &Context, output: &Payload) -> Result<Response, Problem> {
     let json = [(header::CONTENT_TYPE, "application/json")];
-    (json, output.as_str().to_owned()).into_response()
+    Ok((json, text(&context.api, output).await?).into_response())
 }
 
 fn check_status(context: &Context, key: &InstanceKey) -> Response {

@@ -1,22 +1,30 @@
 //! The status of one instance, and the list of instances.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use serde_json::{Map, Value};
-use weft_orchestration::{Outcome, Status};
-use weft_store::{Filter, Instance, PageRequest};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use weft_orchestration::{Outcome, Payload, Status};
+use weft_store::{Filter, Instance, PageRequest, fill_in};
 
 use super::query::Query;
 use super::{Context, history};
-use crate::model::json_or_text;
+use crate::model::{payload_raw, raw};
 use crate::time::whole_seconds;
-use crate::wait::present;
-use crate::{Problem, deploy, routes};
+use crate::wait::{filled, present};
+use crate::{Api, Problem, deploy, routes};
 
 pub(super) const CONTINUATION: HeaderName = HeaderName::from_static("x-ms-continuation-token");
 const PAGE_DEFAULT: u32 = 100;
 pub(super) const PAGE_MAX: u32 = 1000;
+/// Bytes of payloads in one page of a listing; a page ends before it has more.
+pub(super) const SHOWN_BYTES_MAX: usize = 64 << 20;
+
+/// The fields of an instance.
+type View = BTreeMap<&'static str, Box<RawValue>>;
 
 /// What a client wants to see of an instance.
 pub(super) struct Shown {
@@ -56,10 +64,14 @@ pub(super) async fn response(
         Status::Failed if shown.error_on_failure => StatusCode::INTERNAL_SERVER_ERROR,
         Status::Completed | Status::Failed | Status::Terminated => StatusCode::OK,
     };
+    let instance = match shown.input {
+        true => filled(&context.api, instance).await?,
+        false => with_output(&context.api, instance).await?,
+    };
     let mut body = view(&instance, shown.input);
     if shown.history {
         let events = history::events(&context.api, &instance.key, shown.history_output).await?;
-        body.insert("historyEvents".into(), events.into());
+        body.insert("historyEvents", raw(&events));
     }
     let mut response = (status, Json(body)).into_response();
     if status == StatusCode::ACCEPTED {
@@ -72,33 +84,35 @@ pub(super) async fn response(
     Ok(response)
 }
 
-fn view(instance: &Instance, with_input: bool) -> Map<String, Value> {
+/// An instance of which the input is not shown.
+async fn with_output(api: &Api, mut instance: Instance) -> Result<Instance, Problem> {
+    instance.input = Payload::null();
+    filled(api, instance).await
+}
+
+fn view(instance: &Instance, with_input: bool) -> View {
     let output = match &instance.outcome {
-        None => Value::Null,
-        Some(Outcome::Completed(output)) => json_or_text(output.as_str()),
-        Some(Outcome::Failed(failure)) => failure.message.clone().into(),
-        Some(Outcome::Terminated { reason }) => reason.clone().into(),
+        None => raw(&Value::Null),
+        Some(Outcome::Completed(output)) => payload_raw(output),
+        Some(Outcome::Failed(failure)) => raw(&failure.message),
+        Some(Outcome::Terminated { reason }) => raw(reason),
     };
     let input = match with_input {
-        true => json_or_text(instance.input.as_str()),
-        false => Value::Null,
+        true => payload_raw(&instance.input),
+        false => raw(&Value::Null),
     };
     let custom = instance.custom_status.as_ref();
-    let custom = custom.map_or(Value::Null, |status| json_or_text(status.as_str()));
-    let fields: [(&str, Value); 8] = [
-        ("name", instance.name.clone().into()),
-        ("instanceId", instance.key.id.to_string().into()),
-        ("runtimeStatus", instance.status.as_str().into()),
+    let custom = custom.map_or_else(|| raw(&Value::Null), payload_raw);
+    BTreeMap::from([
+        ("name", raw(&instance.name)),
+        ("instanceId", raw(&instance.key.id)),
+        ("runtimeStatus", raw(&instance.status.as_str())),
         ("input", input),
         ("customStatus", custom),
         ("output", output),
-        ("createdTime", whole_seconds(instance.created_at).into()),
-        ("lastUpdatedTime", whole_seconds(instance.updated_at).into()),
-    ];
-    let fields = fields.into_iter();
-    fields
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+        ("createdTime", raw(&whole_seconds(instance.created_at))),
+        ("lastUpdatedTime", raw(&whole_seconds(instance.updated_at))),
+    ])
 }
 
 /// `GET instances/`
@@ -116,12 +130,19 @@ pub(super) async fn list(context: &Context) -> Result<Response, Problem> {
         limit: limit.min(PAGE_MAX),
         after: after.filter(|text| !text.is_empty()).map(str::to_owned),
     };
-    let page = context
+    let mut page = context
         .api
         .store
         .instances(&context.app, &filter, &request)
         .await
         .map_err(routes::bad_page)?;
+    if !with_input {
+        // What is not shown need not be read.
+        let inputs = page.instances.iter_mut();
+        inputs.for_each(|instance| instance.input = Payload::null());
+    }
+    page.bound(SHOWN_BYTES_MAX);
+    fill_in(&*context.api.store, &mut page.instances).await?;
     let views = page.instances.iter();
     let views: Vec<_> = views.map(|instance| view(instance, with_input)).collect();
     let mut response = Json(views).into_response();

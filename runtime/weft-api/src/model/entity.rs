@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::json_or_text;
+use super::payload_raw;
 use crate::time::rfc3339;
 
 #[derive(Serialize, ToSchema)]
@@ -22,9 +23,11 @@ pub(crate) struct EntityView {
     id: String,
     name: String,
     key: String,
-    /// Absent for one that only has a lock or work to do.
+    /// Absent for one that only has a lock or work to do. In a list, one of more than 64 KiB is left
+    /// out: `{"$payload": {"bytes": ..., "sha256": ...}}`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<Value>,
+    #[schema(value_type = Option<Value>)]
+    state: Option<Box<RawValue>>,
     /// The orchestration that has locked it.
     #[serde(skip_serializing_if = "Option::is_none")]
     locked_by: Option<String>,
@@ -40,7 +43,7 @@ impl EntityView {
             id: entity.id.to_string(),
             name: entity.id.name().to_owned(),
             key: entity.id.key().to_owned(),
-            state: entity.state.map(|state| json_or_text(state.as_str())),
+            state: entity.state.map(|state| payload_raw(&state)),
             locked_by: entity.locked_by.map(|instance| instance.to_string()),
             queued: entity.queued,
             updated_at: rfc3339(entity.updated_at),

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
-use weft_orchestration::{Event, EventKind, Outcome, Payload};
+use weft_orchestration::{Event, EventKind, Outcome};
 
-use super::{FailureView, json_or_text};
+use super::{FailureView, payload_view as parsed};
 use crate::time::rfc3339;
 
 #[derive(Serialize, ToSchema)]
@@ -28,10 +28,6 @@ pub(crate) fn event_view(event: Event) -> Value {
         view.extend(own);
     }
     Value::Object(view)
-}
-
-fn parsed(payload: &Payload) -> Value {
-    json_or_text(payload.as_str())
 }
 
 fn kind_view(kind: EventKind) -> (&'static str, Value) {

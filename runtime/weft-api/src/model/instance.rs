@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use weft_orchestration::{Failure, Outcome};
 use weft_store::Instance;
 
-use super::json_or_text;
+use super::{json_or_text, payload_raw};
 use crate::time::rfc3339;
 
 #[derive(Serialize, ToSchema)]
@@ -28,10 +29,14 @@ pub(crate) struct InstanceView {
     runtime_status: &'static str,
     /// Changes with each continue-as-new, restart and rewind.
     execution_id: String,
-    input: Value,
+    /// In a list, and in the answer to a start, one of more than 64 KiB is left out, as is such an
+    /// output: `{"$payload": {"bytes": ..., "sha256": ...}}`.
+    #[schema(value_type = Value)]
+    input: Box<RawValue>,
     /// Of a completed instance.
     #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<Value>,
+    #[schema(value_type = Option<Value>)]
+    output: Option<Box<RawValue>>,
     /// Of a failed instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<FailureView>,
@@ -39,7 +44,8 @@ pub(crate) struct InstanceView {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    custom_status: Option<Value>,
+    #[schema(value_type = Option<Value>)]
+    custom_status: Option<Box<RawValue>>,
     /// The instance that waits for this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_id: Option<String>,
@@ -69,7 +75,7 @@ impl InstanceView {
     pub(crate) fn new(instance: Instance) -> Self {
         let (output, failure, reason) = match instance.outcome {
             None => (None, None, None),
-            Some(Outcome::Completed(output)) => (Some(json_or_text(output.as_str())), None, None),
+            Some(Outcome::Completed(output)) => (Some(payload_raw(&output)), None, None),
             Some(Outcome::Failed(failure)) => (None, Some(FailureView::new(failure)), None),
             Some(Outcome::Terminated { reason }) => (None, None, Some(reason)),
         };
@@ -79,11 +85,11 @@ impl InstanceView {
             orchestrator: instance.name,
             runtime_status: instance.status.as_str(),
             execution_id: instance.execution.to_string(),
-            input: json_or_text(instance.input.as_str()),
+            input: payload_raw(&instance.input),
             output,
             failure,
             reason,
-            custom_status: custom_status.map(|status| json_or_text(status.as_str())),
+            custom_status: custom_status.map(|status| payload_raw(&status)),
             parent_id: instance.parent.map(|parent| parent.instance.to_string()),
             tags: instance.tags,
             version: instance.version,

@@ -10,8 +10,10 @@ mod vault;
 mod workflow;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
+use weft_orchestration::Payload;
 
 pub(crate) use app::{
     AppList, AppSummary, AppView, CheckView, CheckedView, ComponentView, Deployed, FunctionList,
@@ -33,6 +35,27 @@ pub(crate) use workflow::{DeployedWorkflow, WorkflowList, WorkflowView};
 /// A payload as JSON, or as a string where it is not JSON.
 pub(crate) fn json_or_text(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+/// A payload as JSON. One that is kept apart and was not filled in is told of.
+pub(crate) fn payload_view(payload: &Payload) -> Value {
+    match (payload.text(), payload.kept()) {
+        (Some(text), _) => json_or_text(text),
+        (None, Some(kept)) => json!({"$payload": {"bytes": kept.bytes, "sha256": kept.hex()}}),
+        (None, None) => Value::Null,
+    }
+}
+
+/// The same as text: what is long need not be taken apart to be shown.
+pub(crate) fn payload_raw(payload: &Payload) -> Box<RawValue> {
+    let text = payload.text().map(str::to_owned);
+    let json = text.and_then(|text| RawValue::from_string(text).ok());
+    json.unwrap_or_else(|| raw(&payload_view(payload)))
+}
+
+/// What can be shown in JSON, as text.
+pub(crate) fn raw(value: &impl Serialize) -> Box<RawValue> {
+    to_raw_value(value).expect("it has text keys and no failing fields")
 }
 
 /// An error (RFC 9457). `type` is stable; further members depend on it.

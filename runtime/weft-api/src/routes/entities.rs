@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use weft_id::EntityId;
 use weft_orchestration::Payload;
-use weft_store::{EntityFilter, PageRequest};
+use weft_store::{EntityFilter, PageRequest, fill_in};
 
 use super::bad_page;
 use crate::auth::{AppAccess, Invoke, ReadInstances};
@@ -85,7 +85,8 @@ pub(super) async fn show_entity(
 ) -> Result<Json<EntityView>, Problem> {
     let id = entity_id(&access.path)?;
     let found = api.store.entity(&access.app, &id).await?;
-    let found = found.ok_or_else(|| Problem::not_found(format!("entity {id}")))?;
+    let mut found = found.ok_or_else(|| Problem::not_found(format!("entity {id}")))?;
+    fill_in(&*api.store, &mut found).await?;
     Ok(Json(EntityView::new(found)))
 }
 

@@ -102,7 +102,8 @@ pub(super) async fn invoke_function(
     };
     let invoked = api.host.invoke(call).await?;
     let json = HeaderValue::from_static("application/json");
-    let mut response = invoked.output.as_str().to_owned().into_response();
+    let output = invoked.output.text().unwrap_or_default();
+    let mut response = output.to_owned().into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, json);
     let figures = [

@@ -15,21 +15,16 @@ use weft_store::{Family, Filter, IdReuse, PageRequest, RevisionId};
 use super::gate::require_revision;
 use crate::auth::{AppAccess, Invoke, ReadInstances};
 use crate::body::{JsonBody, OptionalJsonBody};
-use crate::model::{
-    HistoryView, InstanceList, InstanceView, PurgedView, RestartBody, RewindBody, StartBody,
-    event_view,
-};
+use crate::model::{InstanceList, InstanceView, PurgedView, RestartBody, RewindBody, StartBody};
 use crate::params::{PathParams, QueryParams};
 use crate::start::{
     Order, StartOptions, is_orchestrator, random_execution, random_id, start, trace_parent,
 };
-use crate::wait::{absent, present, until_ended};
+use crate::wait::{absent, filled, present, until_ended};
 use crate::{Api, Problem, deploy, time};
 
 const PAGE_DEFAULT: u32 = 50;
 const PAGE_MAX: u32 = 1000;
-const HISTORY_TURNS_DEFAULT: u64 = 200;
-const HISTORY_TURNS_MAX: u64 = 1000;
 const PURGE_BATCH: u32 = 500;
 
 #[derive(Deserialize, IntoParams)]
@@ -338,7 +333,7 @@ pub(super) async fn show_instance(
         true => Vec::new(),
         false => api.host.unserved(&instance).await?,
     };
-    let mut view = InstanceView::new(instance);
+    let mut view = InstanceView::new(filled(&api, instance).await?);
     view.waiting_for = waiting_for;
     Ok(Json(view))
 }
@@ -352,38 +347,6 @@ pub(super) fn instance_key(
         return Err(Problem::not_found(format!("instance {id}")));
     }
     Ok(InstanceKey::new(app.clone(), id))
-}
-
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct HistoryQuery {
-    /// The number of the first turn, from 0 (default 0).
-    from_turn: Option<u64>,
-    /// At most this many turns, 1 to 1000 (default 200).
-    limit: Option<u64>,
-}
-
-/// The history of the current execution as it was recorded, with inputs and outputs.
-#[utoipa::path(
-    get, path = "/apps/{app}/instances/{instance}/history", tag = "instances",
-    params(HistoryQuery), responses((status = 200, body = HistoryView))
-)]
-pub(super) async fn show_history(
-    State(api): State<Api>,
-    access: AppAccess<ReadInstances>,
-    QueryParams(query): QueryParams<HistoryQuery>,
-) -> Result<Json<HistoryView>, Problem> {
-    let key = instance_key(&access.app, &access.path)?;
-    let instance = present(&api, &key).await?;
-    let from = query.from_turn.unwrap_or(0);
-    let limit = query.limit.unwrap_or(HISTORY_TURNS_DEFAULT);
-    let limit = limit.clamp(1, HISTORY_TURNS_MAX);
-    let recorded = api.store.history(&key, from, limit).await?;
-    let next = from.saturating_add(recorded.turns);
-    Ok(Json(HistoryView {
-        events: recorded.events.into_iter().map(event_view).collect(),
-        next_turn: (recorded.turns > 0 && next < instance.turns).then_some(next),
-    }))
 }
 
 /// Removes an ended instance with its history.

@@ -7,6 +7,7 @@ mod entities;
 mod functions;
 mod gate;
 mod health;
+mod history;
 mod instances;
 mod keys;
 mod logs;
@@ -95,7 +96,7 @@ fn apps_routes() -> OpenApiRouter<Api> {
             instances::purge_instances
         ))
         .routes(routes!(instances::show_instance, instances::purge_instance))
-        .routes(routes!(instances::show_history))
+        .routes(routes!(history::show_history))
         .routes(routes!(instances::rewind_instance))
         .routes(routes!(instances::restart_instance))
         .routes(routes!(gate::move_instance))

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use weft_id::InstanceKey;
 use weft_orchestration::{EventKind, Payload};
+use weft_store::with_text;
 use weft_workflow::http::{answer, match_path, trigger_outputs};
 use weft_workflow::program::Trigger;
 use weft_workflow::value::Value;
@@ -146,7 +147,10 @@ async fn recorded(
             EventKind::TaskScheduled { name, input, .. } if name == RESPOND => Some(input),
             _ => None,
         });
-    Ok(answer)
+    match answer {
+        Some(answer) => Ok(Some(with_text(&**store, &answer).await?)),
+        None => Ok(None),
+    }
 }
 
 /// `GET .../runs/{run}/operations/{run}`: the answer of an asynchronous Response, 202 until then.
@@ -189,7 +193,8 @@ fn accepted(
 
 /// Sends what a Response says.
 fn respond(given: &Payload, mut headers: HeaderMap) -> Result<Response, Refused> {
-    let given: Value = serde_json::from_str(given.as_str()).map_err(crate::Problem::internal)?;
+    let given: Value =
+        serde_json::from_str(given.text().unwrap_or_default()).map_err(crate::Problem::internal)?;
     let answer = answer(&given);
     for (name, value) in answer.headers {
         let name = HeaderName::try_from(name);

@@ -314,7 +314,8 @@ pub(super) async fn again(
             Refused::new(StatusCode::BAD_REQUEST, "ActionNotResubmittable", message)
         })?),
     };
-    let run = prepare_again(context, &deployed, found.instance.input.as_str(), kept)?;
+    let input = found.instance.input.text().unwrap_or_default();
+    let run = prepare_again(context, &deployed, input, kept)?;
     let new = run.key.id.to_string();
     create(context, &deployed, run).await?;
     let body = json!({

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use weft_id::InstanceKey;
 use weft_orchestration::Limits;
-use weft_store::Instance;
+use weft_store::{Instance, fill_in};
 use weft_workflow::program::Trigger;
 use weft_workflow::run::{Run, RunView};
 
@@ -68,8 +68,9 @@ pub(super) async fn instance(
     let active = workflow(context, name).await;
     let id = run.parse().map_err(|_| absent())?;
     let key = InstanceKey::new(context.app.clone(), id);
-    let stored = context.api.store_of(&key).await?.instance(&key).await?;
-    let Some(instance) = stored else {
+    let store = context.api.store_of(&key).await?;
+    let stored = store.instance(&key).await?;
+    let Some(mut instance) = stored else {
         // An unknown workflow comes before an unknown run.
         active?;
         return Err(absent());
@@ -78,6 +79,7 @@ pub(super) async fn instance(
         active?;
         return Err(absent());
     }
+    fill_in(&**store, &mut instance).await?;
     let deployed = match (instance.revision, active) {
         (Some(revision), Ok(active)) if active.revision == revision => active,
         (Some(revision), _) => of_revision(context, name, Some(revision)).await?,
@@ -93,7 +95,8 @@ pub(super) async fn over(
     instance: &Instance,
 ) -> Result<Run, Refused> {
     let store = context.api.store_of(&instance.key).await?;
-    let recorded = store.history(&instance.key, 0, u64::MAX).await?;
+    let mut recorded = store.history(&instance.key, 0, u64::MAX).await?;
+    fill_in(&**store, &mut recorded).await?;
     Ok(Run::over(
         Arc::clone(&deployed.program),
         Arc::clone(&deployed.settings),

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode};
 use percent_encoding::utf8_percent_encode;
 use serde_json::{Value as Shown, json};
-use weft_store::{Filter, Instance, PageRequest};
+use weft_store::{Filter, Instance, PageRequest, fill_in};
 use weft_workflow::program::Trigger;
 use weft_workflow::run::RunStart;
 use weft_workflow::value::{Object, Value};
@@ -144,10 +144,11 @@ async fn histories(
         after: None,
     };
     let store = context.api.store_for(deployed);
-    let page = store.instances(&context.app, &filter, &request).await?;
+    let mut page = store.instances(&context.app, &filter, &request).await?;
+    fill_in(&**store, &mut page.instances).await?;
     let mut shown = Vec::new();
     for instance in &page.instances {
-        let start = RunStart::read(instance.input.as_str()).unwrap_or_default();
+        let start = RunStart::read(instance.input.text().unwrap_or_default()).unwrap_or_default();
         let by = start.trigger.get("name").map(Value::to_text);
         if by.is_none_or(|by| by.eq_ignore_ascii_case(name)) {
             shown.push(history(deployed, name, instance)?);
@@ -159,7 +160,8 @@ async fn histories(
 fn history(deployed: &DeployedWorkflow, name: &str, instance: &Instance) -> Result<Shown, Refused> {
     let workflow = &deployed.settings.workflow;
     let run = instance.key.id.as_str();
-    let start = RunStart::read(instance.input.as_str()).map_err(crate::Problem::internal)?;
+    let input = instance.input.text().unwrap_or_default();
+    let start = RunStart::read(input).map_err(crate::Problem::internal)?;
     let tracking = start.client_tracking_id.unwrap_or_else(|| run.to_owned());
     let encoded = utf8_percent_encode(name, SEGMENT);
     Ok(json!({

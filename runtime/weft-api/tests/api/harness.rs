@@ -98,7 +98,7 @@ impl Host for TestHost {
         let Some(active) = self.store.active_revision(app).await? else {
             return Ok(None);
         };
-        let deployment = Deployment::from_json(active.deployment.as_str()).unwrap();
+        let deployment = Deployment::from_json(active.deployment.text().unwrap()).unwrap();
         let found = deployment.function(name, FunctionKind::Orchestrator);
         Ok(Some(found.is_some()))
     }

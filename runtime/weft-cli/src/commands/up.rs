@@ -48,6 +48,9 @@ pub(crate) struct NodeArgs {
     /// What links to the data plane begin with
     #[arg(long, env = "WEFT_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
+    /// MiB of one input, output, event or entity state, up to 512 [default: 64]
+    #[arg(long, env = "WEFT_PAYLOAD_MAX", value_name = "MIB")]
+    payload_max: Option<u32>,
     /// How the node's own log is written [default: text]
     #[arg(long, env = "WEFT_LOG_FORMAT", value_enum)]
     log_format: Option<LogFormat>,
@@ -75,6 +78,7 @@ impl NodeArgs {
             grpc: self.grpc,
             egress_allow: self.egress_allow,
             public_url: self.public_url,
+            payload_max: self.payload_max,
             log_format: self.log_format.map(|format| match format {
                 LogFormat::Text => weft_server::LogFormat::Text,
                 LogFormat::Json => weft_server::LogFormat::Json,

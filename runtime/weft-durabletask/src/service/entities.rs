@@ -6,14 +6,14 @@ use tokio::time::Instant;
 use tonic::Status;
 use weft_id::AppId;
 use weft_orchestration::{Message, Operation};
-use weft_store::{EntityFilter, EntityView, PageRequest};
+use weft_store::{EntityFilter, EntityView, PageRequest, fill_in};
 
-use super::{Service, refused};
+use super::{SHOWN_BYTES_MAX, Service, refused};
 use weft_id::InstanceKey;
 
 use crate::convert::action::to_entity;
 use crate::convert::entity::of_entity;
-use crate::convert::{sent, to_time};
+use crate::convert::to_time;
 use crate::{Kind, proto};
 
 const PAGE_DEFAULT: u32 = 100;
@@ -33,7 +33,7 @@ impl Service {
         let trace = signal.parent_trace_context;
         let message = Message::Operation(Operation {
             name: signal.name,
-            input: sent(signal.input)?,
+            input: self.payload(signal.input)?,
             caller: None,
             reply: None,
             at: signal.scheduled_time.map(to_time),
@@ -52,7 +52,10 @@ impl Service {
     ) -> Result<proto::GetEntityResponse, Status> {
         let id = to_entity(Some(asked.instance_id))?;
         let found = self.settled(&app, &id).await.map_err(refused)?;
-        let found = found.filter(|entity| entity.state.is_some());
+        let mut found = found.filter(|entity| entity.state.is_some());
+        if let Some(entity) = found.as_mut().filter(|_| asked.include_state) {
+            fill_in(&*self.store, entity).await.map_err(refused)?;
+        }
         Ok(proto::GetEntityResponse {
             exists: found.is_some(),
             entity: found.map(|entity| of_entity(&entity, asked.include_state)),
@@ -106,6 +109,15 @@ impl Service {
             weft_store::Error::NotFound => Status::invalid_argument("no page begins there"),
             error => refused(error),
         })?;
+        let page = match query.include_state {
+            true => {
+                let mut page = page.bound(SHOWN_BYTES_MAX);
+                let filled = fill_in(&*self.store, &mut page.entities).await;
+                filled.map_err(refused)?;
+                page
+            }
+            false => page,
+        };
         let entities = page.entities.iter();
         Ok(proto::QueryEntitiesResponse {
             entities: entities

@@ -6,12 +6,12 @@ use tokio::time::Instant;
 use tonic::Status;
 use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
 use weft_orchestration::{Message, Start};
-use weft_store::{Error, Family, IdReuse, Instance, NewInstance, until_ended};
+use weft_store::{Error, Family, IdReuse, Instance, NewInstance, fill_in, until_ended};
 
 use super::{Service, key, refused};
 use crate::convert::labels::to_trace;
 use crate::convert::state::of_instance;
-use crate::convert::{sent, to_instance, to_reason, to_status, to_time};
+use crate::convert::{to_instance, to_reason, to_status, to_time};
 use crate::proto;
 
 /// The store is asked again after so long, for a client that waits longer.
@@ -50,7 +50,7 @@ impl Service {
             trace_parent,
             trace_state,
             scheduled_at: order.scheduled_start_timestamp.map(to_time),
-            ..Start::new(random_execution(), order.name, sent(order.input)?)
+            ..Start::new(random_execution(), order.name, self.payload(order.input)?)
         };
         self.create(&key, start, reuse).await?;
         Ok(proto::CreateInstanceResponse {
@@ -75,7 +75,7 @@ impl Service {
     ) -> Result<proto::GetInstanceResponse, Status> {
         let key = key(app, &asked.instance_id)?;
         let found = self.store.instance(&key).await.map_err(refused)?;
-        Ok(answer(found.as_ref(), &asked))
+        self.answer(found, &asked).await
     }
 
     pub(super) async fn until_started(
@@ -90,7 +90,7 @@ impl Service {
                 .as_ref()
                 .is_some_and(|found| found.status == weft_orchestration::Status::Pending);
             if !pending {
-                return Ok(answer(found.as_ref(), &asked));
+                return self.answer(found, &asked).await;
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
@@ -114,9 +114,30 @@ impl Service {
             let found = found.map_err(refused)?;
             let open = |found: &Instance| !found.status.is_terminal();
             if !found.as_ref().is_some_and(open) {
-                return Ok(answer(found.as_ref(), &asked));
+                return self.answer(found, &asked).await;
             }
         }
+    }
+
+    async fn answer(
+        &self,
+        found: Option<Instance>,
+        asked: &proto::GetInstanceRequest,
+    ) -> Result<proto::GetInstanceResponse, Status> {
+        let Some(mut found) = found else {
+            return Ok(proto::GetInstanceResponse {
+                exists: false,
+                orchestration_state: None,
+            });
+        };
+        let payloads = asked.get_inputs_and_outputs;
+        if payloads {
+            fill_in(&*self.store, &mut found).await.map_err(refused)?;
+        }
+        Ok(proto::GetInstanceResponse {
+            exists: true,
+            orchestration_state: Some(of_instance(&found, payloads)),
+        })
     }
 
     async fn tell(&self, app: AppId, id: &str, message: Message) -> Result<(), Status> {
@@ -139,7 +160,7 @@ impl Service {
         }
         let message = Message::Event {
             name: event.name,
-            payload: sent(event.input)?,
+            payload: self.payload(event.input)?,
         };
         self.tell(app, &event.instance_id, message).await?;
         Ok(proto::RaiseEventResponse {})
@@ -292,17 +313,6 @@ fn to_reuse(codes: &[i32]) -> Result<IdReuse, Status> {
              running instances",
         )
     })
-}
-
-fn answer(
-    found: Option<&Instance>,
-    asked: &proto::GetInstanceRequest,
-) -> proto::GetInstanceResponse {
-    let payloads = asked.get_inputs_and_outputs;
-    proto::GetInstanceResponse {
-        exists: found.is_some(),
-        orchestration_state: found.map(|found| of_instance(found, payloads)),
-    }
 }
 
 fn closing() -> Status {

@@ -6,11 +6,11 @@ use futures::stream;
 use prost::Message as _;
 use tonic::Status;
 use weft_id::{AppId, InstanceId, InstanceKey};
-use weft_orchestration::{Status as RunStatus, Timestamp};
-use weft_store::{Error, Family, Filter, PageRequest, Store};
+use weft_orchestration::{Event, Status as RunStatus, Timestamp};
+use weft_store::{Error, Family, Filter, PageRequest, Store, fill_in, fitting};
 
 use super::instances::batch;
-use super::{Service, Streamed, key, refused};
+use super::{SHOWN_BYTES_MAX, Service, Streamed, key, refused};
 use crate::convert::history::{Reader, Recorder};
 use crate::convert::state::of_instance;
 use crate::convert::{to_duration, to_statuses, to_time};
@@ -47,7 +47,12 @@ impl Service {
             after: query.continuation_token.filter(|token| !token.is_empty()),
         };
         let page = self.store.instances(&app, &filter, &page).await;
-        let page = page.map_err(bad_page)?;
+        let mut page = page.map_err(bad_page)?;
+        if query.fetch_inputs_and_outputs {
+            page.bound(SHOWN_BYTES_MAX);
+            let filled = fill_in(&*self.store, &mut page.instances).await;
+            filled.map_err(refused)?;
+        }
         let found = page.instances.iter();
         Ok(proto::QueryInstancesResponse {
             orchestration_state: found
@@ -189,6 +194,7 @@ impl Service {
             key,
             turn: 0,
             read: VecDeque::new(),
+            unsent: VecDeque::new(),
             reader: match asked.for_work_item_processing {
                 true => Reader::Past,
                 false => Reader::Client,
@@ -203,6 +209,8 @@ struct Reading {
     store: std::sync::Arc<dyn Store>,
     key: InstanceKey,
     turn: u64,
+    /// Read, and their payloads not filled in yet.
+    unsent: VecDeque<Event>,
     /// Not sent yet.
     read: VecDeque<proto::HistoryEvent>,
     recorder: Recorder,
@@ -212,16 +220,35 @@ struct Reading {
 impl Reading {
     async fn next(mut self) -> Result<Option<(proto::HistoryChunk, Self)>, Status> {
         while self.read.is_empty() {
-            let read = self.store.history(&self.key, self.turn, TURNS).await;
-            let read = read.map_err(refused)?;
-            if read.turns == 0 {
+            self.fill().await?;
+            if self.read.is_empty() && self.unsent.is_empty() && !self.read_on().await? {
                 return Ok(None);
             }
-            self.read = self.recorder.record(&read.events, self.reader).into();
-            self.turn += read.turns;
         }
         let events = chunk(&mut self.read);
         Ok(Some((proto::HistoryChunk { events }, self)))
+    }
+
+    /// Reads further turns; whether there were any.
+    async fn read_on(&mut self) -> Result<bool, Status> {
+        let read = self.store.history(&self.key, self.turn, TURNS).await;
+        let read = read.map_err(refused)?;
+        self.turn += read.turns;
+        self.unsent = read.events.into();
+        Ok(read.turns > 0)
+    }
+
+    /// Makes as many events ready as one message may have: no more long payloads are held at one time.
+    async fn fill(&mut self) -> Result<(), Status> {
+        if self.unsent.is_empty() {
+            return Ok(());
+        }
+        let fit = fitting(self.unsent.make_contiguous(), CHUNK_BYTES_MAX);
+        let mut events: Vec<_> = self.unsent.drain(..fit).collect();
+        let filled = fill_in(&*self.store, &mut events).await;
+        filled.map_err(refused)?;
+        self.read = self.recorder.record(&events, self.reader).into();
+        Ok(())
     }
 }
 

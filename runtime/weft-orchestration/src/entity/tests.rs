@@ -76,7 +76,9 @@ impl Run {
         while left > 0
             && let Some(batch) = entity.next_batch(left)
         {
-            let mut count: u64 = batch.state.map_or(0, |s| s.as_str().parse().unwrap());
+            let mut count: u64 = batch
+                .state
+                .map_or(0, |s| s.text().unwrap().parse().unwrap());
             let mut results = Vec::new();
             for operation in &batch.operations {
                 count += 1;

@@ -458,12 +458,18 @@ impl Replay {
     }
 
     pub(super) fn check_result_size(&self, result: &Result<Payload, Failure>) -> Result<(), Error> {
-        let found = match result {
-            Ok(output) => output.len(),
-            Err(failure) => failure.message.len() + failure.details.as_ref().map_or(0, String::len),
+        let (what, max, found) = match result {
+            Ok(output) => (
+                "the output's length in bytes",
+                self.limits.payload_bytes_max,
+                output.len(),
+            ),
+            Err(failure) => (
+                "the failure's length in bytes",
+                self.limits.failure_bytes_max,
+                failure.bytes(),
+            ),
         };
-        let max = self.limits.payload_bytes_max;
-        let what = "the output's length in bytes";
         if found > max {
             return Err(Error::Limit { what, max, found });
         }

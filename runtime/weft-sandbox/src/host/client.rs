@@ -9,8 +9,8 @@ use crate::bindings::weft::functions::client::{self, Error, Host, RuntimeStatus}
 use crate::services::{Client, ClientError, Control, InstanceStatus};
 use crate::state::{Role, State};
 
-/// As much as the management API takes in one body.
-const PAYLOAD_BYTES_MAX: usize = 4 << 20;
+/// More than anybody reads.
+pub(super) const REASON_BYTES_MAX: usize = 64 << 10;
 
 pub(super) type Access = Result<(Arc<dyn Client>, AppId), Error>;
 
@@ -44,7 +44,7 @@ async fn control(
 ) -> Result<(), Error> {
     let (client, app) = access?;
     let instance = parse(instance)?;
-    bounded("a reason", reason)?;
+    bounded("a reason", REASON_BYTES_MAX, reason)?;
     Ok(client.control(&app, &instance, control, reason).await?)
 }
 
@@ -55,12 +55,12 @@ impl Host for State {
         input: String,
         instance: Option<String>,
     ) -> wasmtime::Result<Result<String, Error>> {
-        let access = self.client();
+        let (access, max) = (self.client(), self.bounds.payload_bytes_max);
         let start = async {
             let (client, app) = access?;
             let instance = instance.as_deref().map(parse).transpose()?;
             check_name("an orchestrator", &name)?;
-            let input = payload(input)?;
+            let input = payload(max, input)?;
             let id = client.start(&app, &name, input, instance);
             Ok(id.await?.to_string())
         };
@@ -102,12 +102,12 @@ impl Host for State {
         name: String,
         payload: String,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let access = self.client();
+        let (access, max) = (self.client(), self.bounds.payload_bytes_max);
         let raise = async {
             let (client, app) = access?;
             let instance = parse(&instance)?;
             check_name("an event", &name)?;
-            let payload = self::payload(payload)?;
+            let payload = self::payload(max, payload)?;
             let done = client.raise_event(&app, &instance, &name, payload);
             Ok(done.await?)
         };
@@ -144,10 +144,10 @@ pub(super) fn parse(instance: &str) -> Result<InstanceId, Error> {
     parsed.map_err(|error: weft_id::Error| Error::Invalid(error.to_string()))
 }
 
-pub(super) fn bounded(what: &str, text: &str) -> Result<(), Error> {
-    if text.len() > PAYLOAD_BYTES_MAX {
+pub(super) fn bounded(what: &str, max: usize, text: &str) -> Result<(), Error> {
+    if text.len() > max {
         let len = text.len();
-        let why = format!("{what} has at most {PAYLOAD_BYTES_MAX} bytes, this one has {len}");
+        let why = format!("{what} has at most {max} bytes, this one has {len}");
         return Err(Error::Invalid(why));
     }
     Ok(())
@@ -163,8 +163,8 @@ pub(super) fn check_name(what: &str, name: &str) -> Result<(), Error> {
 }
 
 /// JSON text as the management API takes it.
-pub(super) fn payload(text: String) -> Result<Payload, Error> {
-    bounded("a payload", &text)?;
+pub(super) fn payload(max: usize, text: String) -> Result<Payload, Error> {
+    bounded("a payload", max, &text)?;
     serde_json::from_str::<serde::de::IgnoredAny>(&text)
         .map_err(|error| Error::Invalid(format!("a payload is JSON: {error}")))?;
     Ok(Payload::from(text))
@@ -184,7 +184,6 @@ impl From<ClientError> for Error {
 
 impl From<InstanceStatus> for client::Status {
     fn from(status: InstanceStatus) -> Self {
-        let text = |payload: Payload| payload.as_str().to_owned();
         Self {
             instance_id: status.instance.to_string(),
             name: status.name,
@@ -198,11 +197,16 @@ impl From<InstanceStatus> for client::Status {
             },
             created_ms: millis(status.created_at),
             updated_ms: millis(status.updated_at),
-            input: status.input.map(text),
-            custom_status: status.custom_status.map(text),
-            output: status.output.map(text),
+            input: status.input.and_then(text),
+            custom_status: status.custom_status.and_then(text),
+            output: status.output.and_then(text),
         }
     }
+}
+
+/// In lists a long payload is left out; whoever wants it asks for the instance itself.
+pub(super) fn text(payload: Payload) -> Option<String> {
+    payload.text().map(str::to_owned)
 }
 
 #[expect(

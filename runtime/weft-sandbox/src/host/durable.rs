@@ -11,7 +11,7 @@ use weft_orchestration::{Failure, Payload, RetryPolicy, TaskHandle};
 use crate::bindings::weft::functions::durable::Host;
 use crate::bindings::weft::functions::types;
 use crate::execution::Durable;
-use crate::state::{Refused, Role, State};
+use crate::state::{Refused, Role, State, read};
 
 impl State {
     pub(super) fn durable(&self) -> wasmtime::Result<&Arc<Durable>> {
@@ -91,13 +91,13 @@ impl Host for State {
     }
 
     async fn wait(&mut self, task: u32) -> wasmtime::Result<Result<String, types::Failure>> {
-        let task = TaskHandle(task);
+        let (task, services) = (TaskHandle(task), Arc::clone(&self.services));
         let durable = self.durable()?;
         durable.wait_any(&[task]).await?;
         let result = durable.replay().result(task)?;
         let result = result.expect("wait_any returns when the task is done");
         Ok(match result {
-            Ok(payload) => Ok(payload.as_str().to_owned()),
+            Ok(payload) => Ok(read(&services, &payload).await?),
             Err(failure) => Err(failure.into()),
         })
     }

@@ -54,13 +54,13 @@ impl entity_client::Host for State {
         input: String,
         at_ms: Option<f64>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let access = self.client();
+        let (access, max) = (self.client(), self.bounds.payload_bytes_max);
         let signal = async {
             let (client, app) = access?;
             let entity = entity_id(&entity).map_err(Error::Invalid)?;
             let at = time(at_ms).map_err(Error::Invalid)?;
             check_name("an operation", &operation)?;
-            let input = payload(input)?;
+            let input = payload(max, input)?;
             let done = client.signal_entity(&app, &entity, &operation, input, at);
             Ok(done.await?)
         };
@@ -76,7 +76,7 @@ impl entity_client::Host for State {
             let (client, app) = access?;
             let entity = entity_id(&entity).map_err(Error::Invalid)?;
             let state = client.entity_state(&app, &entity).await?;
-            Ok(state.map(|state| state.as_str().to_owned()))
+            Ok(state.and_then(super::client::text))
         };
         Ok(look.await)
     }

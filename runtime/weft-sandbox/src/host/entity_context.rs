@@ -10,7 +10,7 @@ use super::entities::{entity_id, time};
 use crate::bindings::weft::functions::client::Error;
 use crate::bindings::weft::functions::entity_context::Host;
 use crate::entity::{Left, Operating};
-use crate::state::{Refused, Role, State};
+use crate::state::{Refused, Role, State, Unreadable, text_of};
 
 /// More messages than one operation may send.
 const EFFECTS_MAX: usize = 1_000;
@@ -48,11 +48,15 @@ impl State {
 impl Host for State {
     async fn get_state(&mut self) -> wasmtime::Result<Option<String>> {
         let left = self.left()?;
-        Ok(left.state.as_ref().map(|state| state.as_str().to_owned()))
+        let state = left.state.as_ref().map(text_of).transpose();
+        let state = state.map_err(Unreadable)?;
+        Ok(state.map(str::to_owned))
     }
 
     async fn set_state(&mut self, state: Option<String>) -> wasmtime::Result<()> {
-        let state = state.map(payload).transpose().map_err(refused)?;
+        let max = self.bounds.payload_bytes_max;
+        let state = state.map(|state| payload(max, state)).transpose();
+        let state = state.map_err(refused)?;
         self.left()?.state = state;
         Ok(())
     }
@@ -67,7 +71,7 @@ impl Host for State {
         let target = entity_id(&entity).map_err(Refused)?;
         let at = time(at_ms).map_err(Refused)?;
         check_name("an operation", &operation).map_err(refused)?;
-        let input = payload(input).map_err(refused)?;
+        let input = payload(self.bounds.payload_bytes_max, input).map_err(refused)?;
         self.leave(Effect::Signal {
             target,
             operation,
@@ -83,7 +87,7 @@ impl Host for State {
         instance: Option<String>,
     ) -> wasmtime::Result<String> {
         check_name("an orchestrator", &name).map_err(refused)?;
-        let input = payload(input).map_err(refused)?;
+        let input = payload(self.bounds.payload_bytes_max, input).map_err(refused)?;
         let instance = match instance {
             Some(instance) => parse(&instance).map_err(refused)?,
             None => InstanceId::of_random(rand::random()),

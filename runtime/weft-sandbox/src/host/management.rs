@@ -8,7 +8,7 @@ use weft_id::AppId;
 use weft_orchestration::{Status, Timestamp};
 use weft_store::{EntityFilter, Family, Filter, IdReuse, PageRequest};
 
-use super::client::{bounded, check_name, millis, parse, payload};
+use super::client::{REASON_BYTES_MAX, bounded, check_name, millis, parse, payload};
 use super::entities::time;
 use crate::bindings::weft::functions::client::{Error, RuntimeStatus};
 use crate::bindings::weft::functions::management::{self, EntityPage, EntityStatus, Host, Page};
@@ -33,11 +33,11 @@ impl Host for State {
         input: String,
         options: management::StartOptions,
     ) -> wasmtime::Result<Result<String, Error>> {
-        let access = self.management();
+        let (access, max) = (self.management(), self.bounds.payload_bytes_max);
         let start = async {
             let (management, app) = access?;
             check_name("an orchestrator", &name)?;
-            let input = payload(input)?;
+            let input = payload(max, input)?;
             let options = start_options(options)?;
             let id = management.start(&app, &name, input, options).await?;
             Ok(id.to_string())
@@ -71,7 +71,7 @@ impl Host for State {
         let access = self.management();
         let rewind = async {
             let (management, app) = access?;
-            bounded("a reason", &reason)?;
+            bounded("a reason", REASON_BYTES_MAX, &reason)?;
             Ok(management.rewind(&app, &parse(&instance)?, reason).await?)
         };
         Ok(rewind.await)
@@ -140,7 +140,7 @@ impl Host for State {
             let page = management.entities(&app, filter, page).await?;
             let entities = page.entities.into_iter().map(|entity| EntityStatus {
                 entity: entity.id.to_string(),
-                state: entity.state.map(|state| state.as_str().to_owned()),
+                state: entity.state.and_then(super::client::text),
                 updated_ms: millis(entity.updated_at),
             });
             Ok(EntityPage {

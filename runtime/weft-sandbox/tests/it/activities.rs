@@ -18,7 +18,7 @@ async fn run(fixture: &Fixture, name: &str, input: &str) -> Result<Completed, Ca
 
 async fn output(fixture: &Fixture, name: &str, input: &str) -> String {
     let done = run(fixture, name, input).await.unwrap();
-    done.result.unwrap().as_str().to_owned()
+    done.result.unwrap().text().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -55,7 +55,10 @@ async fn tells_which_call_it_is() {
         .activity(call, Payload::null(), of)
         .await
         .unwrap();
-    assert_eq!(done.result.unwrap().as_str(), "\"order-1/order-1:3/2\"");
+    assert_eq!(
+        done.result.unwrap().text().unwrap(),
+        "\"order-1/order-1:3/2\""
+    );
 }
 
 #[tokio::test]
@@ -120,7 +123,14 @@ async fn sees_its_settings_and_nothing_of_the_machine() {
     let run = fixture
         .sandbox
         .activity(call, Payload::null(), ActivityCall::direct());
-    let text = run.await.unwrap().result.unwrap().as_str().to_owned();
+    let text = run
+        .await
+        .unwrap()
+        .result
+        .unwrap()
+        .text()
+        .unwrap()
+        .to_owned();
     assert_eq!(text, r#"(Some("blue"), Ok(Some("blue")), 1, false, false)"#);
 }
 

@@ -11,8 +11,8 @@ use weft_app::{Auth, Function, FunctionKind, Limits};
 use weft_id::{AppId, EntityId, InstanceId};
 use weft_orchestration::{Payload, Status, Timestamp};
 use weft_sandbox::{
-    Client, ClientError, Components, Config, Control, InstanceStatus, Invocation, LogRecord,
-    LogSink, Management, Sandbox, Services, StartOptions,
+    Client, ClientError, Components, Config, Control, GuestLimits, InstanceStatus, Invocation,
+    LogRecord, LogSink, Management, Sandbox, Services, StartOptions,
 };
 use weft_store::{Digest, EntityFilter, EntityPage, Error, Family, Filter, KeyValue, PageRequest};
 
@@ -48,10 +48,12 @@ impl Fixture {
             client: world.clone(),
             management: world.clone(),
             key_value: world.clone(),
+            payloads: Arc::new(weft_store::MemoryStore::new()),
             log: world.clone(),
         };
         let compiler = PathBuf::from(env!("CARGO_BIN_EXE_weft-compile"));
         let mut config = Config::new(compiler, [7; 32]);
+        config.guest = GuestLimits::for_payloads(4 << 20);
         config.pool.instances = 64;
         config.admission.wait_max = Duration::from_millis(200);
         change(&mut config);
@@ -145,7 +147,7 @@ impl Client for World {
         instance: Option<InstanceId>,
     ) -> Result<InstanceId, ClientError> {
         assert_eq!(
-            (app, name, input.as_str()),
+            (app, name, input.text().unwrap()),
             (&AppId::default(), "child", "5")
         );
         Ok(instance.unwrap_or_else(|| "made".parse().unwrap()))

@@ -59,7 +59,7 @@ async fn parks_between_turns_and_resumes_where_it_was() {
     for step in 0..20_u32 {
         assert_eq!(turn.after, After::Waiting);
         assert_eq!(turn.tasks.len(), 1);
-        assert_eq!(turn.tasks[0].input.as_str(), step.to_string());
+        assert_eq!(turn.tasks[0].input.text().unwrap(), step.to_string());
         assert_eq!(fixture.sandbox.live_instances(), 1);
         let message = done(turn.tasks[0].id, &(step + 1).to_string());
         turn = execution
@@ -123,7 +123,7 @@ async fn two_runs_see_the_same_world() {
     }
     assert_eq!(seen[0], seen[1]);
     let text = match outcome(&seen[0]) {
-        Outcome::Completed(output) => output.as_str().to_owned(),
+        Outcome::Completed(output) => output.text().unwrap().to_owned(),
         other => panic!("{other:?}"),
     };
     for expected in [

@@ -215,7 +215,7 @@ async fn native_code_that_was_touched_is_compiled_again() {
             let mut flipped = bytes.clone();
             flipped[position] ^= 1;
             std::fs::write(target, &flipped).unwrap();
-            assert_eq!(run(&Fixture::in_dir(dir.path())).await.as_str(), "1");
+            assert_eq!(run(&Fixture::in_dir(dir.path())).await.text(), Some("1"));
             assert_eq!(
                 std::fs::read(&signature).unwrap(),
                 signed,

@@ -66,15 +66,19 @@ impl Connected {
             sandbox: self.sandbox.clone(),
         });
         let around = surroundings(&workflow, &of_app, components);
-        let done = self
-            .connector
-            .call(&call.name, call.input.as_str(), &around)
-            .await;
+        let input = call.input.text().ok_or_else(|| missing(&call.input))?;
+        let done = self.connector.call(&call.name, input, &around).await;
         done.map(Payload::from).map_err(|failed| Failure {
             retryable: failed.retryable,
             ..Failure::permanent(failed.code, failed.message)
         })
     }
+}
+
+/// Only stores keep texts apart; what runs an activity is handed the text.
+fn missing(payload: &Payload) -> Failure {
+    let message = format!("{payload:?} was handed on without its text");
+    Failure::permanent("Internal", message)
 }
 
 /// The workflow's own settings come before the app's secrets.
@@ -140,7 +144,10 @@ impl Components for OfRevision {
             Err(error) => Err(error.to_failure()),
         };
         result
-            .map(|output| output.as_str().to_owned())
+            .and_then(|output| match output.text() {
+                Some(text) => Ok(text.to_owned()),
+                None => Err(missing(&output)),
+            })
             .map_err(|failure| failed("ActionFailed", failure.message, failure.retryable))
     }
 }

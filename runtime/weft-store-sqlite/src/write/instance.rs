@@ -2,11 +2,11 @@
 
 use rusqlite::{OptionalExtension, params};
 use weft_id::{EntityId, ExecutionId, InstanceKey};
-use weft_orchestration::{Entity, Message, NewTimer, Start, Status, Timestamp};
+use weft_orchestration::{Carries, Entity, Kept, Message, NewTimer, Start, Status, Timestamp};
 use weft_store::{Error, IdReuse, MessageSeq, RevisionId, START_TIMER, Shard, Wakeup};
 
 use super::{SHARD_SHIFT, Tx};
-use crate::column::{json, of_execution, of_status, of_time, to_status};
+use crate::column::{json, of_execution, of_payload, of_status, of_time, to_status};
 use crate::fault::Fault;
 
 /// A message, made ready by the caller.
@@ -16,6 +16,7 @@ pub(crate) struct Entry {
     /// Whom it is for.
     taker: Taker,
     text: String,
+    kept: Vec<Kept>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,7 @@ impl Entry {
                 _ => Taker::Orchestration,
             },
             text: json(message),
+            kept: message.all_kept().into_iter().collect(),
         }
     }
 }
@@ -125,7 +127,7 @@ impl Tx<'_> {
             sql,
             params![
                 row,
-                input.as_str(),
+                of_payload(input),
                 start.parent,
                 start.tags,
                 version,
@@ -260,7 +262,7 @@ impl Tx<'_> {
     fn insert_entry(&self, row: i64, seq: i64, entry: &Entry) -> rusqlite::Result<()> {
         let sql = "INSERT INTO inbox (instance, seq, reaches, message) VALUES (?1, ?2, ?3, ?4)";
         self.execute(sql, params![row, seq, entry.reaches, entry.text])?;
-        Ok(())
+        self.name(row, &entry.kept)
     }
 
     pub(super) fn wake(&mut self, key: InstanceKey) {
@@ -268,7 +270,8 @@ impl Tx<'_> {
     }
 
     /// Removes an instance with all that belongs to it.
-    pub(crate) fn remove(&self, row: i64) -> rusqlite::Result<()> {
+    pub(crate) fn remove(&mut self, row: i64) -> rusqlite::Result<()> {
+        self.state.litter = true;
         self.execute("DELETE FROM instance WHERE row = ?1", [row])?;
         Ok(())
     }
@@ -282,7 +285,8 @@ impl Tx<'_> {
     }
 
     /// Removes those of the instances that have ended; returns how many.
-    pub(crate) fn remove_ended(&self, rows: &[i64]) -> rusqlite::Result<u64> {
+    pub(crate) fn remove_ended(&mut self, rows: &[i64]) -> rusqlite::Result<u64> {
+        self.state.litter = true;
         let sql = "DELETE FROM instance WHERE row = ?1 AND status >= 3";
         let mut removed = 0;
         for row in rows {

@@ -5,6 +5,7 @@
 
 mod instance;
 mod lease;
+mod payloads;
 mod rewind;
 mod turn;
 
@@ -20,6 +21,7 @@ use lease::Hold;
 
 pub(crate) use instance::{Entry, StartRow};
 pub(crate) use lease::{last_until, release_all};
+pub(crate) use payloads::recover;
 pub(crate) use turn::{TaskRow, TurnRow};
 
 /// The lower bits of an instance's row number count, the upper ones are its shard.
@@ -39,6 +41,10 @@ pub(crate) struct State {
     /// Numbers of messages rise at the back of the inboxes and fall at the front.
     last_message: i64,
     first_message: i64,
+    /// The number of the last long payload that was begun.
+    last_text: i64,
+    /// Whether there may be something to clean up.
+    litter: bool,
     /// Whether the current transaction has changed a key.
     keys_changed: bool,
     apps: HashMap<AppId, i64>,
@@ -67,6 +73,8 @@ impl State {
                 last_task: number("SELECT coalesce(max(seq), 0) FROM task")?,
                 last_message: number("SELECT max(coalesce(max(seq), 0), 0) FROM inbox")?,
                 first_message: number("SELECT min(coalesce(min(seq), 0), 0) FROM inbox")?,
+                last_text: payloads::last_number(conn)?,
+                litter: true,
                 keys_changed: false,
                 apps: HashMap::new(),
                 holds: lease::read(conn)?,
@@ -75,6 +83,24 @@ impl State {
             })
         };
         read().map_err(fault::of_sql)
+    }
+
+    /// As the file has it after a transaction that failed; numbers of long payloads that others
+    /// write at the moment stay theirs.
+    pub(crate) fn read_again(&self, conn: &Connection) -> Result<Self, Error> {
+        let state = Self::read(conn)?;
+        Ok(Self {
+            last_text: state.last_text.max(self.last_text),
+            ..state
+        })
+    }
+
+    pub(crate) fn has_litter(&self) -> bool {
+        self.litter
+    }
+
+    pub(crate) fn leave_litter(&mut self) {
+        self.litter = false;
     }
 
     pub(crate) fn take_woken(&mut self) -> Vec<Wakeup> {

@@ -3,14 +3,14 @@
 use rusqlite::params;
 use weft_id::{ExecutionId, InstanceKey};
 use weft_orchestration::{
-    After, EntityRecord, Message, NewTask, NewTimer, Outcome, Outgoing, Payload, Status, Timestamp,
-    Turn,
+    After, Carries, EntityRecord, Kept, Message, NewTask, NewTimer, Outcome, Outgoing, Payload,
+    Status, Timestamp, Turn,
 };
 use weft_store::{Consumed, Delivery, Error, Lease, RevisionId, Shard, TurnCommit};
 
 use super::instance::Found;
 use super::{Entry, StartRow, Tx};
-use crate::column::{json, of_execution, of_status, of_time, of_u64};
+use crate::column::{json, of_execution, of_payload, of_status, of_time, of_u64};
 use crate::fault::Fault;
 
 /// A turn, made ready by the caller.
@@ -23,11 +23,13 @@ pub(crate) struct TurnRow {
     consumed: Consumed,
     events: String,
     events_len: i64,
+    /// What the events name.
+    kept: Vec<Kept>,
     tasks: Vec<NewTask>,
     timers: Vec<NewTimer>,
     canceled_timers: Vec<u32>,
     messages: Vec<Letter>,
-    custom_status: Option<String>,
+    custom_status: Option<Payload>,
     revision: Option<RevisionId>,
     status: Status,
     next: Next,
@@ -55,16 +57,19 @@ struct EntityRow {
     state: Option<Payload>,
     /// Absent where there is nothing in it.
     scheduler: Option<String>,
+    kept: Vec<Kept>,
 }
 
 impl EntityRow {
     fn new(mut record: EntityRecord) -> Self {
         let is_empty = record.is_empty();
+        let kept = record.all_kept().into_iter().collect();
         let state = record.state.take();
         Self {
             is_empty,
             state,
             scheduler: (record != EntityRecord::default()).then(|| json(&record)),
+            kept,
         }
     }
 }
@@ -124,11 +129,12 @@ impl TurnRow {
             consumed: commit.consumed,
             events_len: of_u64(events.len() as u64),
             events: json(&events),
+            kept: events.all_kept().into_iter().collect(),
             tasks,
             timers,
             canceled_timers,
             messages: messages.into_iter().map(Letter::new).collect(),
-            custom_status: custom_status.map(|payload| payload.as_str().to_owned()),
+            custom_status,
             revision: commit.revision,
             status,
             next,
@@ -154,7 +160,7 @@ impl Tx<'_> {
         }
         if let Some(custom_status) = &turn.custom_status {
             let sql = "UPDATE detail SET custom_status = ?2 WHERE instance = ?1";
-            self.execute(sql, params![row, custom_status])?;
+            self.execute(sql, params![row, of_payload(custom_status)])?;
         }
         match &turn.next {
             Next::Waiting => {
@@ -212,21 +218,22 @@ impl Tx<'_> {
         )
     }
 
-    fn keep_entity(&self, row: i64, entity: &EntityRow) -> rusqlite::Result<()> {
+    fn keep_entity(&mut self, row: i64, entity: &EntityRow) -> Result<(), Fault> {
         let sql = "SELECT 1 FROM inbox WHERE instance = ?1 LIMIT 1";
         if entity.is_empty && self.number(sql, [row])?.is_none() {
-            return self.remove(row);
+            return Ok(self.remove(row)?);
         }
         let sql = "UPDATE entity SET state = ?2, scheduler = ?3 WHERE instance = ?1";
-        let state = entity.state.as_ref().map(Payload::as_str);
+        let state = entity.state.as_ref().map(of_payload);
         self.execute(sql, params![row, state, entity.scheduler])?;
-        Ok(())
+        self.name(row, &entity.kept)?;
+        self.forget_texts(row)
     }
 
     fn insert_turn(&self, row: i64, turn: &TurnRow) -> rusqlite::Result<()> {
         let sql = "INSERT INTO turn (instance, number, events) VALUES (?1, ?2, ?3)";
         self.execute(sql, params![row, turn.turn_number, turn.events])?;
-        Ok(())
+        self.name(row, &turn.kept)
     }
 
     fn consume(&self, row: i64, execution: &[u8; 16], consumed: &Consumed) -> rusqlite::Result<()> {
@@ -273,7 +280,7 @@ impl Tx<'_> {
                 of_execution(task.execution),
                 task.id,
                 task.name,
-                task.input.as_str(),
+                of_payload(&task.input),
                 task.attempt,
                 task.call,
                 task.labels.as_ref().map(json),
@@ -355,9 +362,9 @@ impl Tx<'_> {
         let execution = of_execution(start.start.execution);
         self.execute(sql, params![row, execution, start.start.name])?;
         let sql = "UPDATE detail SET input = ?2 WHERE instance = ?1";
-        self.execute(sql, params![row, start.start.input.as_str()])?;
+        self.execute(sql, params![row, of_payload(&start.start.input)])?;
         self.prepend(row, std::iter::once(&start.entry).chain(carried))?;
-        Ok(())
+        self.forget_texts(row)
     }
 
     pub(crate) fn finish_task(&mut self, lease: Lease, done: &TaskRow) -> Result<(), Fault> {

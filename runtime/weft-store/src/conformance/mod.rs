@@ -13,6 +13,7 @@ mod keys;
 mod kv;
 mod leases;
 mod listing;
+mod payloads;
 mod rewind;
 mod starts;
 mod tasks;
@@ -27,6 +28,7 @@ pub use keys::*;
 pub use kv::*;
 pub use leases::*;
 pub use listing::*;
+pub use payloads::*;
 pub use rewind::*;
 pub use starts::*;
 pub use tasks::*;
@@ -113,6 +115,11 @@ macro_rules! conformance_tests {
             pairs_are_kept_by_app_and_bucket
             pairs_are_bounded
             numbers_are_incremented_at_once
+            long_payloads_are_handed_out_as_names
+            a_long_payload_stays_while_an_instance_names_it
+            an_instance_that_goes_on_keeps_what_it_names
+            an_entity_keeps_its_long_state_and_no_earlier_one
+            a_name_that_leads_nowhere_is_refused
             keys_of_a_bucket_are_read_in_pages
         }
     };

@@ -16,7 +16,7 @@ use crate::{
 #[async_trait]
 impl Instances for MemoryStore {
     async fn create(&self, new: NewInstance) -> Result<(), Error> {
-        self.write(|state| {
+        self.write_apart(new, |state, new| {
             if let Some(record) = state.instances.get(&new.key) {
                 let status = record.instance.status;
                 if !new.reuse.allows(status) {
@@ -30,7 +30,7 @@ impl Instances for MemoryStore {
     }
 
     async fn send(&self, key: &InstanceKey, message: Message, now: Timestamp) -> Result<(), Error> {
-        self.write(|state| {
+        self.write_apart(message, |state, message| {
             let status = state.instances.get(key).map(|r| r.instance.status);
             if let Some(status) = status.filter(|status| status.is_terminal()) {
                 return Err(Error::Ended { status });

@@ -8,6 +8,7 @@ mod entities;
 mod instances;
 mod keys;
 mod kv;
+mod payloads;
 mod rewind;
 mod vault;
 mod work;
@@ -23,8 +24,8 @@ use weft_orchestration::{
 };
 
 use crate::{
-    Digest, Endings, Instance, KeyId, KeyRecord, MessageSeq, NodeId, Revision, START_TIMER, Sealed,
-    SealedKind, Shard, TaskSeq, Wakeup,
+    Digest, Endings, INLINE_BYTES_MAX, Instance, KeyId, KeyRecord, MessageSeq, NodeId, Revision,
+    START_TIMER, Sealed, SealedKind, Shard, TaskSeq, Wakeup,
 };
 
 /// More than a receiver leaves unread unless it is stuck; one that lags reads `ready` again.
@@ -34,6 +35,7 @@ const WAKEUPS_MAX: usize = 4096;
 #[derive(Debug)]
 pub struct MemoryStore {
     state: Mutex<State>,
+    inline_bytes_max: usize,
     wakeups: broadcast::Sender<Wakeup>,
     endings: Endings,
 }
@@ -47,8 +49,15 @@ impl Default for MemoryStore {
 impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
+        Self::keeping_apart(INLINE_BYTES_MAX)
+    }
+
+    /// Keeps texts of more than `inline_bytes_max` apart.
+    #[must_use]
+    pub fn keeping_apart(inline_bytes_max: usize) -> Self {
         Self {
             state: Mutex::default(),
+            inline_bytes_max,
             wakeups: broadcast::Sender::new(WAKEUPS_MAX),
             endings: Endings::default(),
         }
@@ -89,6 +98,7 @@ struct State {
     woken: Vec<Wakeup>,
     /// Whom the current write has ended.
     ended: Vec<(InstanceKey, Outcome)>,
+    large: payloads::Large,
     apps: BTreeMap<AppId, Vec<Revision>>,
     components: BTreeMap<Digest, Vec<u8>>,
     keys: BTreeMap<KeyId, KeyRecord>,

@@ -115,7 +115,7 @@ impl Work for MemoryStore {
     }
 
     async fn commit_turn(&self, lease: Lease, commit: TurnCommit) -> Result<(), Error> {
-        self.write(|state| state.commit(lease, commit))
+        self.write_apart(commit, |state, commit| state.commit(lease, commit))
     }
 
     async fn finish_task(
@@ -127,7 +127,7 @@ impl Work for MemoryStore {
         result: Result<Payload, Failure>,
         now: Timestamp,
     ) -> Result<(), Error> {
-        self.write(|state| {
+        self.write_apart(result, |state, result| {
             state.check(lease, key)?;
             if state.remove_task(key, execution, task)
                 && state

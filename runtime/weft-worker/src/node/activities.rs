@@ -1,9 +1,10 @@
 //! Activities: which wait here, starting them, and taking their results.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use weft_orchestration::{Failure, Payload, failure_kind};
-use weft_store::{PendingTask, Shard, TaskSeq};
+use weft_orchestration::{Failure, Limits, Payload, failure_kind};
+use weft_store::{Error, PendingTask, Shard, Store, TaskSeq, with_text};
 
 use super::{Doing, Done, Loop};
 use crate::turn::Arrival;
@@ -48,17 +49,23 @@ impl Loop {
         let of = Box::new(task.clone());
         let handle = self.running.spawn(async move {
             Stats::count(&shared.stats.activities);
-            let call = ActivityCall {
-                key: task.key.clone(),
-                execution: task.execution,
-                name: task.name.clone(),
-                input: task.input.clone(),
-                attempt: task.attempt,
-                call: task.call,
-                labels: task.labels.clone(),
-                revision: task.revision,
+            let result = match input(&*shared.store, &task).await {
+                Ok(input) => {
+                    let call = ActivityCall {
+                        key: task.key.clone(),
+                        execution: task.execution,
+                        name: task.name.clone(),
+                        input,
+                        attempt: task.attempt,
+                        call: task.call,
+                        labels: task.labels.clone(),
+                        revision: task.revision,
+                    };
+                    let result = shared.runner.activity(call).await;
+                    bounded(result, &shared.config.limits)
+                }
+                Err(failure) => Err(failure),
             };
-            let result = shared.runner.activity(call).await;
             let task = Box::new(task);
             Done::Activity { task, result }
         });
@@ -92,4 +99,43 @@ impl Loop {
         let failure = Failure::transient(failure_kind::HOST, message);
         self.activity_finished(task, Err(failure));
     }
+}
+
+/// How long a store that does not answer is asked again, and how often.
+const INPUT_PAUSE: Duration = Duration::from_millis(250);
+const INPUT_TRIES: u32 = 40;
+
+/// The input as text.
+async fn input(store: &dyn Store, task: &PendingTask) -> Result<Payload, Failure> {
+    let mut tries = 0;
+    loop {
+        match with_text(store, &task.input).await {
+            Ok(input) => return Ok(input),
+            // Nobody waits for the result of an instance that is gone.
+            Err(error @ (Error::NotFound | Error::Broken { .. })) => {
+                return Err(Failure::transient(failure_kind::HOST, error.to_string()));
+            }
+            Err(error) if tries == INPUT_TRIES => {
+                let text = format!("the input cannot be read: {error}");
+                return Err(Failure::transient(failure_kind::HOST, text));
+            }
+            Err(_) => {
+                tries += 1;
+                tokio::time::sleep(INPUT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// The result, unless it is longer than what a history takes.
+fn bounded(result: Result<Payload, Failure>, limits: &Limits) -> Result<Payload, Failure> {
+    let (what, found, max) = match &result {
+        Ok(output) => ("output", output.len(), limits.payload_bytes_max),
+        Err(failure) => ("failure", failure.bytes(), limits.failure_bytes_max),
+    };
+    if found <= max {
+        return result;
+    }
+    let text = format!("the {what}'s length in bytes is limited to {max}, it is {found}");
+    Err(Failure::permanent(failure_kind::LIMIT, text))
 }

@@ -161,7 +161,7 @@ impl Run {
                 return;
             };
             self.begun = true;
-            self.begin(start.input.as_str());
+            self.begin(start.input.text().unwrap_or("null"));
         }
         loop {
             self.work();
@@ -530,7 +530,9 @@ impl Run {
             .tasks
             .retain(|other| *other != task);
         let result = result.map(|payload| {
-            serde_json::from_str(payload.as_str()).unwrap_or_else(|_| payload.as_str().into())
+            // Whoever drives a run fills in what a store keeps apart.
+            let text = payload.text().unwrap_or("null");
+            serde_json::from_str(text).unwrap_or_else(|_| text.into())
         });
         self.resume_action(frame, action, what, result);
     }

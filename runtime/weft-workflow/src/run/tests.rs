@@ -79,7 +79,7 @@ impl World {
             return;
         }
         for task in turn.tasks {
-            let input = serde_json::from_str(task.input.as_str()).unwrap();
+            let input = serde_json::from_str(task.input.text().unwrap()).unwrap();
             let result = (self.answer)(&task.name, &input);
             self.deliver(vec![Message::TaskDone {
                 execution: execution(),

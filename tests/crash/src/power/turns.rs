@@ -151,7 +151,7 @@ pub(super) async fn found(store: &SqliteStore, key: &InstanceKey) -> Result<Foun
         .inbox
         .iter()
         .filter_map(|(_, message)| match message {
-            Message::Event { payload, .. } => Some(payload.as_str().to_owned()),
+            Message::Event { payload, .. } => payload.text().map(str::to_owned),
             _ => None,
         });
     let payloads: Vec<String> = payloads.collect();

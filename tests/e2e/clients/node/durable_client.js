@@ -49,8 +49,30 @@ async function until(look) {
   }
 }
 
+// Remembers which methods were called.
+const used = new Set();
+function watched(client) {
+  return new Proxy(client, {
+    get(target, name) {
+      const member = target[name];
+      if (typeof member !== "function") return member;
+      used.add(name);
+      return member.bind(target);
+    },
+  });
+}
+
+// What the published interface of the client has.
+function missing() {
+  const typings = require("node:fs").readFileSync(
+    require.resolve("durable-functions/types/durableClient.d.ts"), "utf8");
+  const declared = [...typings.matchAll(/^ {4}(\w+)[(<]/gm)].map((match) => match[1]);
+  assert(declared.includes("startNew"));
+  return declared.filter((name) => name !== "constructor" && !used.has(name));
+}
+
 async function run(name, rpc) {
-  const client = new DurableClient(clientData(rpc));
+  const client = watched(new DurableClient(clientData(rpc)));
   const begun = new Date(Date.now() - 60_000);
   const reached = (id, ...statuses) =>
     until(async () => {
@@ -139,6 +161,7 @@ async function run(name, rpc) {
 
 run("links", false)
   .then(() => run("rpc", true))
+  .then(() => assert.deepEqual(missing(), [], "methods that nothing drives"))
   .catch((error) => {
     console.error(error);
     process.exit(1);

@@ -470,7 +470,7 @@ async fn send(node: &Node, call: &str, bytes: Vec<u8>) -> Result<Vec<u8>, Status
 
 #[tokio::test]
 async fn messages_without_meaning_are_refused_and_nothing_else_happens() {
-    let node = Node::in_memory();
+    let node = Node::in_memory_with(&["--payload-max", "4"]);
     let calls = [
         "StartInstance",
         "GetInstance",

@@ -90,7 +90,9 @@ async fn order_fulfilment(language: &str) {
     assert_eq!(declined["undone"], json!(["reserve"]));
     let lost = output("antarctica").await;
     assert_eq!(lost["undone"], json!(["charge", "reserve"]), "{lost}");
-    assert_eq!(session.count(SHOP, "slow-bank", "timer_fired").await, 2);
+    // A call that the kill cut off is made again without a pause.
+    let pauses = session.count(SHOP, "slow-bank", "timer_fired").await;
+    assert!((1..=2).contains(&pauses), "{pauses}");
     session.replays_alike(SHOP).await;
 }
 

@@ -37,6 +37,7 @@ pub(crate) async fn measure(plan: Plan, report: &mut Report) -> anyhow::Result<(
         client: Arc::new(NoInstances),
         management: Arc::new(NoInstances),
         key_value: Arc::new(MemoryStore::new()),
+        payloads: Arc::new(MemoryStore::new()),
         log: Arc::new(Unread),
     };
     let dir = tempfile::tempdir()?;
@@ -83,7 +84,7 @@ async fn activity(sandbox: &Sandbox, call: &Invocation) -> anyhow::Result<()> {
     let done = sandbox
         .activity(call.clone(), input, ActivityCall::direct())
         .await?;
-    anyhow::ensure!(done.result.is_ok_and(|output| output.as_str() == "7"));
+    anyhow::ensure!(done.result.is_ok_and(|output| output.text() == Some("7")));
     Ok(())
 }
 
