@@ -8,4 +8,5 @@ pub mod expression;
 pub mod http;
 pub mod program;
 pub mod run;
+pub mod trigger;
 pub mod value;

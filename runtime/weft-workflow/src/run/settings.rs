@@ -34,7 +34,7 @@ pub enum Callee {
 
 impl Settings {
     /// Values without expressions, by name in lower case.
-    pub(super) fn parameters(&self) -> BTreeMap<String, Value> {
+    pub(crate) fn parameters(&self) -> BTreeMap<String, Value> {
         let given = self.parameters.iter();
         given
             .filter(|(_, value)| template(value).is_none_or(|t| t.is_literal()))
@@ -43,7 +43,7 @@ impl Settings {
     }
 
     /// The others.
-    pub(super) fn parameter_templates(&self) -> Vec<(String, Template)> {
+    pub(crate) fn parameter_templates(&self) -> Vec<(String, Template)> {
         let given = self.parameters.iter();
         given
             .filter_map(|(name, value)| Some((name.to_lowercase(), template(value)?)))
@@ -51,7 +51,7 @@ impl Settings {
             .collect()
     }
 
-    pub(super) fn app_setting(&self, name: &str) -> Option<Value> {
+    pub(crate) fn app_setting(&self, name: &str) -> Option<Value> {
         let exact = self.app_settings.get(name);
         let found = exact.or_else(|| {
             let mut all = self.app_settings.iter();
