@@ -111,7 +111,7 @@ pub(crate) fn base_path(base_url: &str) -> &str {
 }
 
 /// A text as one segment of a path.
-fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {

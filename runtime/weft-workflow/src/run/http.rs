@@ -439,7 +439,7 @@ fn resolve(from: &str, location: &str) -> String {
 }
 
 /// The code that the run history shows for a status: the names of the .NET enumeration.
-pub(super) fn status_name(status: i64) -> &'static str {
+pub(crate) fn status_name(status: i64) -> &'static str {
     match status {
         200 => "OK",
         201 => "Created",

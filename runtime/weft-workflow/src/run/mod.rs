@@ -31,6 +31,8 @@ use crate::program::{Action, ActionId, GraphRef, Program};
 use crate::value::{Object, Value};
 
 pub use callback::{Callback, CallbackKey};
+pub(crate) use callback::{base_path, encode};
+pub(crate) use http::status_name;
 pub use settings::{Callee, Settings};
 pub use start::{Kept, RunEnd, RunStart};
 pub use status::{Status, UnknownStatus};

@@ -68,7 +68,7 @@ impl Firing {
         let definition = &trigger.definition;
         let template = |pointer: &str| {
             let found = definition.pointer(pointer).filter(|value| !value.is_null());
-            let compiled = found.map(|value| Template::compile(value));
+            let compiled = found.map(Template::compile);
             compiled
                 .transpose()
                 .map_err(|faults| moved(pointer, faults))

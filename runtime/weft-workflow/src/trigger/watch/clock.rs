@@ -1,0 +1,109 @@
+//! Triggers that fire by the clock, and when to poll.
+
+use weft_orchestration::Timestamp;
+
+use crate::value::Value;
+
+use super::plan::Kind;
+use super::{Watch, What, moment, recorded};
+
+/// Windows that one turn fires for; those after it have a turn of their own.
+const WINDOWS_PER_TURN: u64 = 16;
+
+impl Watch {
+    /// The trigger has been deployed: finds when it is due first.
+    pub(super) fn activate(&mut self) {
+        let Some(plan) = &self.plan else { return };
+        let now = moment(self.now);
+        self.state.due = match &plan.kind {
+            Kind::Recurrence(recurrence) | Kind::Poll { recurrence, .. } => {
+                recurrence.first(now).map(recorded)
+            }
+            Kind::Windows {
+                recurrence,
+                delay_ms,
+            } => recurrence
+                .nth(recurrence.anchor(now), 0)
+                .map(|end| recorded(end).plus_millis(*delay_ms)),
+            Kind::Batch(_) => self.next_release(self.now),
+            Kind::Webhook(_) | Kind::Told => None,
+        };
+    }
+
+    /// Starts the timer for what is due next.
+    pub(super) fn set_clock(&mut self) {
+        let set = self.waiters.values().any(|what| *what == What::Clock);
+        if let (Some(due), false) = (self.state.due, set) {
+            self.sleep(due.millis_since(self.now), What::Clock);
+        }
+    }
+
+    /// The timer has fired.
+    pub(super) fn due(&mut self) {
+        let Some(due) = self.state.due.take() else {
+            return;
+        };
+        let Some(plan) = &self.plan else { return };
+        match &plan.kind {
+            Kind::Recurrence(_) => {
+                self.state.due = self.next_after(due);
+                self.fire(None, Value::Null, None, Some(due));
+            }
+            Kind::Windows { .. } => self.fire_windows(),
+            Kind::Poll { .. } => return self.poll(),
+            Kind::Batch(_) => {
+                self.release_due(due);
+                self.state.due = self.next_release(due.max(self.now));
+            }
+            Kind::Webhook(_) | Kind::Told => {}
+        }
+        self.set_clock();
+    }
+
+    /// The first occurrence that lies neither in the past nor before what has been: what was missed
+    /// while nobody watched is not made up for.
+    pub(super) fn next_after(&self, due: Timestamp) -> Option<Timestamp> {
+        let recurrence = match &self.plan.as_ref()?.kind {
+            Kind::Recurrence(recurrence) | Kind::Poll { recurrence, .. } => recurrence,
+            Kind::Windows { .. } | Kind::Webhook(_) | Kind::Batch(_) | Kind::Told => return None,
+        };
+        let anchor = recurrence.anchor(moment(self.state.activated?));
+        let next = recurrence.after(anchor, moment(due.max(self.now)))?;
+        Some(recorded(next))
+    }
+
+    /// Fires for every window that has ended, in their order, as many as may be under way.
+    fn fire_windows(&mut self) {
+        let activated = moment(self.state.activated.unwrap_or(self.now));
+        for fired in 0.. {
+            let Some(plan) = &self.plan else { return };
+            let Kind::Windows {
+                recurrence,
+                delay_ms,
+            } = &plan.kind
+            else {
+                return;
+            };
+            let Some(end) = recurrence.nth(recurrence.anchor(activated), self.state.windows) else {
+                return;
+            };
+            let due = recorded(end).plus_millis(*delay_ms);
+            let full = self.has_no_room();
+            if due > self.now || fired == WINDOWS_PER_TURN || full {
+                self.state.due = Some(match full {
+                    // Nothing is passed over: it comes back for the window.
+                    true => due.max(self.now.plus_millis(1_000)),
+                    false => due,
+                });
+                return;
+            }
+            let begin = recurrence.one_before(end).unwrap_or(end);
+            let members = [
+                ("windowStartTime", Value::from(begin.to_string())),
+                ("windowEndTime", Value::from(end.to_string())),
+            ];
+            self.state.windows += 1;
+            self.fire(None, members.into_iter().collect(), None, Some(due));
+        }
+    }
+}

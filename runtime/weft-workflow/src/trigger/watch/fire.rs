@@ -1,0 +1,304 @@
+//! From a firing to its runs: conditions, concurrency, the history of the trigger.
+
+use std::sync::Arc;
+
+use weft_orchestration::{Failure, Payload, RetryPolicy, Timestamp};
+
+use crate::run::RunStart;
+use crate::trigger::{Fate, Fired};
+use crate::value::Value;
+
+use super::plan::Fault;
+use super::state::{Entry, Pending};
+use super::{OPEN_RUNS, START, Watch, What, moment};
+
+/// Runs that one execution starts before its history is cut.
+const STARTS_MAX: usize = 1_000;
+/// The input of a run, with room for what a store adds.
+const START_BYTES_MAX: usize = (4 << 20) - 1_024;
+/// Before it is asked again which runs are open.
+const OPEN_AGAIN_MS: u64 = 5_000;
+
+/// A run that the node has no room for is started as soon as it has.
+fn until_started() -> RetryPolicy {
+    RetryPolicy {
+        max_attempts: u32::MAX,
+        first_interval_ms: 1_000,
+        coefficient: 2.0,
+        max_interval_ms: Some(60_000),
+        total_timeout_ms: None,
+        non_retryable_kinds: Vec::new(),
+    }
+}
+
+const SUCCEEDED: &str = "Succeeded";
+const SKIPPED: &str = "Skipped";
+const FAILED: &str = "Failed";
+
+impl Watch {
+    /// The trigger has fired.
+    pub(super) fn fire(
+        &mut self,
+        inputs: Option<Value>,
+        outputs: Value,
+        client_tracking_id: Option<String>,
+        scheduled: Option<Timestamp>,
+    ) {
+        let pending = Pending {
+            inputs,
+            outputs,
+            client_tracking_id,
+            scheduled,
+            at: self.now,
+            seed: self.next_seed(),
+            name: self.replay.new_guid(),
+            started: 0,
+            runs: 0,
+        };
+        let entry = Entry {
+            name: pending.name.clone(),
+            scheduled_time: scheduled,
+            start_time: self.now,
+            end_time: self.now,
+            ..Entry::default()
+        };
+        let Some(plan) = &self.plan else {
+            // Its definition is at fault, which the history tells already.
+            return self.state.record(Entry {
+                status: FAILED.to_owned(),
+                code: "InvalidTemplate".to_owned(),
+                ..entry
+            });
+        };
+        let over = |code: &str, status: &str, message: String| Entry {
+            status: status.to_owned(),
+            code: code.to_owned(),
+            message: Some(message),
+            ..entry.clone()
+        };
+        let entry = match self.fate(&pending) {
+            Fate::Skipped { code, message } => over(code, SKIPPED, message),
+            Fate::Failed { code, message } => over(code, FAILED, message),
+            Fate::Runs(runs) => {
+                let largest = runs.iter().map(|run| run.to_value().weight()).max();
+                let waiting = self.state.waiting() + self.state.running.len() + runs.len();
+                let most = plan.runs_max.map(|runs| match plan.single {
+                    true => runs,
+                    false => runs.saturating_add(plan.waiting_max),
+                });
+                if largest.is_some_and(|bytes| bytes > START_BYTES_MAX as u64) {
+                    let message =
+                        "The outputs of the trigger are larger than a run may begin with.";
+                    over("TriggerOutputsTooLarge", FAILED, message.to_owned())
+                } else if most.is_some_and(|most| waiting > most) {
+                    let message = format!(
+                        "{} runs are open and {} wait, which is all that the trigger allows.",
+                        self.state.running.len(),
+                        self.state.waiting()
+                    );
+                    over("MaximumWaitingRunsExceeded", SKIPPED, message)
+                } else {
+                    let count = runs.len();
+                    self.ready.insert(pending.name.clone(), runs);
+                    self.state.pending.push_back(Pending {
+                        runs: count,
+                        ..pending
+                    });
+                    Entry {
+                        status: SUCCEEDED.to_owned(),
+                        code: "OK".to_owned(),
+                        fired: true,
+                        runs: count,
+                        ..entry
+                    }
+                }
+            }
+        };
+        self.state.record(entry);
+        self.start_runs();
+    }
+
+    /// The trigger could not fire.
+    pub(super) fn fault(&mut self, fault: &Fault, started: Timestamp) {
+        self.end_without_firing(FAILED, fault.code, Some(fault.message.clone()), started);
+    }
+
+    /// It was asked whether the trigger fires, and it does not.
+    pub(super) fn passed(&mut self, code: &str, started: Timestamp) {
+        self.end_without_firing(SKIPPED, code, None, started);
+    }
+
+    fn end_without_firing(
+        &mut self,
+        status: &str,
+        code: &str,
+        message: Option<String>,
+        started: Timestamp,
+    ) {
+        let name = self.replay.new_guid();
+        self.state.record(Entry {
+            name,
+            status: status.to_owned(),
+            code: code.to_owned(),
+            message,
+            start_time: started,
+            end_time: self.now,
+            ..Entry::default()
+        });
+    }
+
+    /// Whether a firing would be passed over.
+    pub(super) fn has_no_room(&self) -> bool {
+        let Some(most) = self.plan.as_ref().and_then(|plan| plan.runs_max) else {
+            return false;
+        };
+        self.state.running.len() + self.state.waiting() >= most
+    }
+
+    fn next_seed(&mut self) -> u64 {
+        self.state.firings += 1;
+        let seed = self.replay.seed();
+        let low = u64::try_from(seed & u128::from(u64::MAX)).unwrap_or_default();
+        low ^ self.state.firings.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn fate(&self, pending: &Pending) -> Fate {
+        let Some(plan) = &self.plan else {
+            return Fate::Runs(Vec::new());
+        };
+        let fired = Fired {
+            inputs: pending.inputs.clone(),
+            outputs: pending.outputs.clone(),
+            client_tracking_id: pending.client_tracking_id.clone(),
+            base_url: self.state.base_url.clone(),
+            scheduled: pending.scheduled.map(moment),
+            now: moment(pending.at),
+            seed: pending.seed,
+        };
+        plan.firing.fire(&self.program, &self.settings, &fired)
+    }
+
+    /// Starts runs of what has fired, in order, as many as may be open.
+    pub(super) fn start_runs(&mut self) {
+        let most = self.plan.as_ref().and_then(|plan| plan.runs_max);
+        let mut started = 0;
+        while let Some(first) = self.state.pending.front() {
+            let name = first.name.clone();
+            if !self.ready.contains_key(&name) {
+                let Fate::Runs(runs) = self.fate(first) else {
+                    // Decided otherwise before: the definition has changed since. It stays fired.
+                    self.state.pending.pop_front();
+                    continue;
+                };
+                self.ready.insert(name.clone(), runs);
+            }
+            let index = first.started;
+            let run = self
+                .ready
+                .get(&name)
+                .and_then(|runs| runs.get(index))
+                .cloned();
+            let Some(run) = run else {
+                self.ready.remove(&name);
+                self.state.pending.pop_front();
+                continue;
+            };
+            if most.is_some_and(|most| self.state.running.len() >= most) {
+                return;
+            }
+            if started == STARTS_MAX {
+                // The next execution goes on.
+                self.steps = self.steps.max(super::STEPS_MAX);
+                return;
+            }
+            started += 1;
+            if let Some(pending) = self.state.pending.front_mut() {
+                pending.started += 1;
+            }
+            self.start(&name, run, most.is_some());
+        }
+    }
+
+    fn start(&mut self, entry: &str, run: RunStart, counted: bool) {
+        let id = self.replay.new_guid().replace('-', "");
+        let Ok(instance) = id.parse() else { return };
+        let workflow = self.settings.workflow.clone();
+        if let Some(entry) = self
+            .state
+            .entries
+            .iter_mut()
+            .rev()
+            .find(|e| e.name == entry)
+            && entry.run.is_none()
+        {
+            entry.run = Some(id.clone());
+        }
+        if counted {
+            self.state.running.push(id.clone());
+        }
+        if self.state.stateless {
+            let members = [
+                ("workflow", Value::from(workflow)),
+                ("run", Value::from(id)),
+                ("input", run.to_value()),
+            ];
+            let members = members.into_iter().collect();
+            return self.call_with(START, &members, What::Started, Some(until_started()));
+        }
+        let input = Payload::from(run.to_value().to_string());
+        let child = self
+            .replay
+            .call_sub_orchestration(&workflow, input, Some(instance), None);
+        if let (Ok(task), true) = (child, counted) {
+            self.wait_for(task, What::Run(id));
+        }
+    }
+
+    /// Runs of which this execution does not hear when they end are asked for, again and again.
+    pub(super) fn ask_which_runs(&mut self) {
+        if self.asking
+            || self
+                .plan
+                .as_ref()
+                .is_none_or(|plan| plan.runs_max.is_none())
+        {
+            return;
+        }
+        let told = |run: &String| {
+            let mut waiters = self.waiters.values();
+            waiters.any(|what| matches!(what, What::Run(of) if of == run))
+        };
+        let untold: Vec<Value> = self
+            .state
+            .running
+            .iter()
+            .filter(|run| !told(run))
+            .map(|run| Value::from(run.as_str()))
+            .collect();
+        if untold.is_empty() {
+            return;
+        }
+        self.asking = true;
+        let members = [
+            ("workflow", Value::from(self.settings.workflow.as_str())),
+            ("runs", Value::from(untold)),
+        ];
+        self.call(OPEN_RUNS, &members.into_iter().collect(), What::OpenRuns);
+    }
+
+    /// The answer: `{"ended": [...]}`.
+    pub(super) fn heard_which_runs(&mut self, result: Result<Value, Failure>) {
+        if let Ok(answer) = result
+            && let Some(ended) = answer.get("ended").and_then(Value::as_array)
+        {
+            let ended: Vec<String> = ended.iter().map(Value::to_text).collect();
+            self.state.running.retain(|run| !ended.contains(run));
+        }
+        self.start_runs();
+        self.sleep(OPEN_AGAIN_MS, What::AskRunsAgain);
+    }
+
+    pub(super) fn program(&self) -> Arc<crate::program::Program> {
+        Arc::clone(&self.program)
+    }
+}

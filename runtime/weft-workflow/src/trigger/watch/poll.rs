@@ -1,0 +1,113 @@
+//! Triggers that ask whether there is something to start runs for.
+
+use crate::program::Transport;
+use crate::value::Value;
+
+use super::exchange::{Exchange, Purpose, header, retry_after_ms};
+use super::plan::{Fault, Kind};
+use super::{Watch, What};
+
+/// Where a trigger that runs one at a time finds its run still open.
+const SINGLE_AGAIN_MS: u64 = 1_000;
+
+impl Watch {
+    /// A poll is due.
+    pub(super) fn poll(&mut self) {
+        let transport = match self.plan.as_ref().map(|plan| &plan.kind) {
+            Some(Kind::Poll { transport, .. }) => *transport,
+            _ => return,
+        };
+        if self.has_no_room() {
+            // Nothing is asked for that could not be started.
+            self.state.due = Some(self.now.plus_millis(SINGLE_AGAIN_MS));
+            return self.set_clock();
+        }
+        // Should the execution end before the answer, the next one asks at once.
+        self.state.due = Some(self.now);
+        let asked = self.inputs().and_then(|inputs| {
+            let inputs = at_location(inputs, self.state.location.as_deref(), transport);
+            self.request(Purpose::Poll, transport, inputs)
+        });
+        if let Err(fault) = asked {
+            self.fault(&fault, self.now);
+            self.poll_later(None);
+        }
+    }
+
+    pub(super) fn polled(
+        &mut self,
+        exchange: &Exchange,
+        answer: Result<Value, Fault>,
+        status: i64,
+    ) {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(fault) => {
+                self.fault(&fault, exchange.started);
+                return self.poll_later(None);
+            }
+        };
+        if let Some(location) = header(&answer, "Location") {
+            let from = exchange.payload.get("uri").map(Value::to_text);
+            self.state.location = Some(resolve(from.as_deref().unwrap_or_default(), &location));
+        }
+        self.poll_later(retry_after_ms(&answer));
+        match status {
+            // There is nothing yet, or nothing new.
+            202 | 204 | 300..=399 => {
+                self.passed(crate::run::status_name(status), exchange.started);
+            }
+            _ => self.fire(Some(shown(&exchange.inputs)), answer, None, None),
+        }
+    }
+
+    /// Sets the time of the next poll: when the answer says, else by the recurrence.
+    fn poll_later(&mut self, asked_ms: Option<u64>) {
+        self.state.due = match asked_ms {
+            Some(millis) => Some(self.now.plus_millis(millis)),
+            None => self.next_after(self.now),
+        };
+        self.set_clock();
+    }
+
+    /// Whether an answer is on its way.
+    pub(super) fn exchanging(&self) -> bool {
+        self.waiters.values().any(|what| *what == What::Answer)
+    }
+}
+
+fn at_location(inputs: Value, location: Option<&str>, transport: Transport) -> Value {
+    let (Some(location), Value::Object(inputs)) = (location, &inputs) else {
+        return inputs;
+    };
+    if transport == Transport::ServiceProvider {
+        return Value::Object(inputs.clone());
+    }
+    let mut inputs = inputs.clone();
+    inputs.insert("uri", Value::from(location));
+    inputs.remove("queries");
+    inputs.remove("path");
+    Value::Object(inputs)
+}
+
+/// Inputs as a history may show them.
+fn shown(inputs: &Value) -> Value {
+    match inputs {
+        Value::Object(inputs) => {
+            let mut shown = inputs.clone();
+            shown.remove("authentication");
+            Value::Object(shown)
+        }
+        other => other.clone(),
+    }
+}
+
+/// A location that may leave out scheme and host.
+fn resolve(from: &str, location: &str) -> String {
+    if location.contains("://") || !location.starts_with('/') {
+        return location.to_owned();
+    }
+    let authority = from.find("://").map(|at| at + 3);
+    let end = authority.and_then(|at| from[at..].find(['/', '?']).map(|end| at + end));
+    format!("{}{location}", &from[..end.unwrap_or(from.len())])
+}
