@@ -11,6 +11,7 @@ use weft_store::{Digest, Error, Instance, RevisionId, Sealed, SealedKind, Store}
 use weft_workflow::definition::Workflow;
 use weft_workflow::program::Program;
 use weft_workflow::run::{CallbackKey, Settings};
+use weft_workflow::trigger::{Entry, Told};
 
 use crate::workflow::Responders;
 
@@ -83,6 +84,30 @@ pub trait Host: Send + Sync + 'static {
 
     /// Where callers wait for the Response of a run.
     fn responders(&self) -> &Responders;
+
+    /// Fires a trigger that is watched ([`weft_workflow::trigger::is_watched`]). What it starts is
+    /// started later; when this returns, it is kept that it was fired.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is no such trigger; the store's.
+    async fn fire(
+        &self,
+        app: &AppId,
+        workflow: &str,
+        trigger: &str,
+        told: Told,
+    ) -> Result<(), Error>;
+
+    /// What became of the last firings of a trigger that is watched, the newest first.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn trigger_history(
+        &self,
+        app: &AppId,
+        workflow: &str,
+        trigger: &str,
+    ) -> Result<Vec<Entry>, Error>;
 
     /// Holds the runs of stateless workflows.
     fn stateless(&self) -> &Arc<dyn Store>;

@@ -16,8 +16,10 @@ use weft_sandbox::{ActivityCall, CallError, Invocation, Sandbox, UploadError};
 use weft_store::{Error, Instance, RevisionId, Sealed, SealedKind, Store, fill_in};
 use weft_worker::Clock;
 use weft_workflow::run::CallbackKey;
+use weft_workflow::trigger::{Entry, Told, WATCH};
 
 use crate::deployments::Deployments;
+use crate::triggers::Triggers;
 use crate::vault::Vaults;
 use crate::workflows::{Workflows, run_of};
 
@@ -29,6 +31,7 @@ pub(crate) struct ApiHost {
     pub(crate) workflows: Arc<Workflows>,
     pub(crate) responders: Responders,
     pub(crate) stateless: Arc<dyn Store>,
+    pub(crate) triggers: Arc<Triggers>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) vaults: Arc<Vaults>,
     pub(crate) limits: Limits,
@@ -80,6 +83,10 @@ impl Host for ApiHost {
         if self.deployments.known(app).is_none() {
             self.workflows.forget(app);
         }
+        // What fails now is done by the next sweep.
+        if let Err(error) = self.triggers.reconcile(app).await {
+            tracing::warn!(%app, %error, "the triggers of its workflows are not watched yet");
+        }
     }
 
     async fn has_orchestrator(&self, app: &AppId, name: &str) -> Result<Option<bool>, Error> {
@@ -96,6 +103,10 @@ impl Host for ApiHost {
         revision: RevisionId,
     ) -> Result<Rehearsed, Error> {
         let key = &instance.key;
+        if instance.name == WATCH {
+            // It takes a revision over by itself, with a history of its own.
+            return Ok(Rehearsed::Follows);
+        }
         let kind = FunctionKind::Orchestrator;
         let found = self
             .deployments
@@ -126,7 +137,7 @@ impl Host for ApiHost {
 
     async fn unserved(&self, instance: &Instance) -> Result<Vec<String>, Error> {
         let key = &instance.key;
-        if !self.workers.has(&key.app).await? {
+        if instance.name == WATCH || !self.workers.has(&key.app).await? {
             return Ok(Vec::new());
         }
         let activities = self.workers.unserved(key).into_iter();
@@ -170,6 +181,26 @@ impl Host for ApiHost {
 
     fn responders(&self) -> &Responders {
         &self.responders
+    }
+
+    async fn fire(
+        &self,
+        app: &AppId,
+        workflow: &str,
+        trigger: &str,
+        told: Told,
+    ) -> Result<(), Error> {
+        self.triggers.fire(app, workflow, trigger, &told).await
+    }
+
+    async fn trigger_history(
+        &self,
+        app: &AppId,
+        workflow: &str,
+        trigger: &str,
+    ) -> Result<Vec<Entry>, Error> {
+        let found = self.triggers.histories(app, workflow, trigger).await?;
+        Ok(found.unwrap_or_default())
     }
 
     fn stateless(&self) -> &Arc<dyn Store> {

@@ -26,6 +26,7 @@ mod retention;
 mod runner;
 mod services;
 mod task_hub;
+mod triggers;
 mod vault;
 mod workflows;
 

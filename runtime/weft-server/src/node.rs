@@ -35,9 +35,10 @@ use crate::deployments::Deployments;
 use crate::runner::{Connected, SandboxRunner};
 use crate::services::{BookSink, InstanceClient, StoredComponents};
 use crate::task_hub::TaskHub;
+use crate::triggers::Triggers;
 use crate::vault::{Sealer, Vaults};
 use crate::workflows::Workflows;
-use crate::{Config, Storage, clock, data_dir, listen, metrics, retention, task_hub};
+use crate::{Config, Storage, clock, data_dir, listen, metrics, retention, task_hub, triggers};
 
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -158,12 +159,21 @@ impl Node {
         // Runs of stateless workflows are the same in everything but where they are kept.
         // In memory nothing is gained by keeping long payloads apart.
         let stateless: Arc<dyn Store> = Arc::new(MemoryStore::keeping_apart(usize::MAX));
+        let watched = Arc::new(Triggers {
+            store: Arc::clone(&store),
+            stateless: Arc::clone(&stateless),
+            deployments: Arc::clone(&deployments),
+            workflows: Arc::clone(&workflows),
+            clock: Arc::clone(&clock),
+            origin: origin(&config, http),
+        });
         let runner = Arc::new(SandboxRunner {
             sandbox: sandbox.clone(),
             deployments: Arc::clone(&deployments),
             workers: workers.clone(),
             workflows: Arc::clone(&workflows),
             responders: responders.clone(),
+            triggers: Arc::clone(&watched),
             connected: Connected {
                 connector: connector(&config),
                 stores: [Arc::clone(&store), Arc::clone(&stateless)],
@@ -203,6 +213,7 @@ impl Node {
                 workflows: Arc::clone(&workflows),
                 responders,
                 stateless: Arc::clone(&stateless),
+                triggers: Arc::clone(&watched),
                 clock: Arc::clone(&clock),
                 vaults,
                 limits: limits_of_code,
@@ -249,6 +260,7 @@ impl Node {
                 stopping.clone(),
             )),
             tokio::spawn(retention::keep(store, clock, stopping.clone())),
+            tokio::spawn(triggers::keep(watched, stopping.clone())),
         ];
         let served = workers.clone();
         planes.push(tokio::spawn(task_hub::wake(
@@ -318,6 +330,17 @@ impl Node {
             self.stateless_worker.drain(self.config.drain_max)
         );
         Ok(())
+    }
+}
+
+/// Scheme and authority by which the data plane is reached.
+fn origin(config: &Config, bound: SocketAddr) -> String {
+    if let Some(public) = &config.public_url {
+        return public.trim_end_matches('/').to_owned();
+    }
+    match bound.ip().is_unspecified() {
+        true => format!("http://localhost:{}", bound.port()),
+        false => format!("http://{bound}"),
     }
 }
 

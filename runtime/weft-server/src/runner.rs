@@ -11,8 +11,10 @@ use weft_orchestration::{Batch, BatchDone, Failure, Payload, failure_kind};
 use weft_sandbox::{CallError, Sandbox};
 use weft_store::{Store, fill_in};
 use weft_worker::{ActivityCall, EntityBatch, Open, OpenError, Opened, Runner, TurnError};
+use weft_workflow::trigger::WATCH;
 
 use crate::deployments::Deployments;
+use crate::triggers::{Triggers, Watching};
 use crate::workflows::{Workflows, run_of};
 
 mod connected;
@@ -34,11 +36,18 @@ pub(crate) struct SandboxRunner {
     pub(crate) connected: Connected,
     /// Of whatever is kept apart.
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) triggers: Arc<Triggers>,
 }
 
 #[async_trait]
 impl Runner for SandboxRunner {
     async fn open(&self, open: Open) -> Result<Opened, OpenError> {
+        if open.name == WATCH {
+            return Ok(Opened {
+                execution: Box::new(Watching::new(open, Arc::clone(&self.workflows))),
+                revision: None,
+            });
+        }
         let app = &open.key.app;
         let found = self
             .deployments
@@ -77,6 +86,9 @@ impl Runner for SandboxRunner {
         if call.name == RESPOND {
             self.responders.respond(&call.key, call.input);
             return Ok(Payload::null());
+        }
+        if let Some(answer) = self.triggers.serve(app, &call.name, &call.input).await {
+            return answer;
         }
         if call.name.starts_with(weft_connector::PREFIX) {
             return self.connected.activity(call).await;

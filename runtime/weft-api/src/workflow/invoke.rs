@@ -11,11 +11,12 @@ use weft_orchestration::{EventKind, Payload};
 use weft_store::with_text;
 use weft_workflow::http::{answer, match_path, trigger_outputs};
 use weft_workflow::program::Trigger;
+use weft_workflow::trigger::is_watched;
 use weft_workflow::value::Value;
 
 use super::responders::RESPOND;
 use super::start::{Fired, create, prepare};
-use super::{Context, Refused, links, runs};
+use super::{Context, Refused, links, runs, triggers};
 use crate::body;
 use crate::host::DeployedWorkflow;
 
@@ -44,6 +45,10 @@ pub(super) async fn invoke(
 ) -> Result<Response, Refused> {
     let deployed = runs::workflow(context, workflow).await?;
     let declared = runs::trigger(&deployed, trigger)?;
+    if is_watched(declared) {
+        let outputs = outputs(context, declared, path, request_body).await?;
+        return triggers::tell(context, &deployed, declared, outputs).await;
+    }
     if !declared.kind.eq_ignore_ascii_case("Request") {
         let message = format!(
             "The trigger '{trigger}' is of the type '{}'.",

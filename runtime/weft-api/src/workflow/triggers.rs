@@ -8,6 +8,7 @@ use serde_json::{Value as Shown, json};
 use weft_store::{Filter, Instance, PageRequest, fill_in};
 use weft_workflow::program::Trigger;
 use weft_workflow::run::RunStart;
+use weft_workflow::trigger::{Told, is_watched};
 use weft_workflow::value::{Object, Value};
 
 use super::start::{Fired, create, prepare};
@@ -112,8 +113,12 @@ async fn fire(
     deployed: &DeployedWorkflow,
     name: &str,
 ) -> Result<Response, Refused> {
+    let trigger = runs::trigger(deployed, name)?;
+    if is_watched(trigger) {
+        return tell(context, deployed, trigger, Value::Object(Object::new())).await;
+    }
     let fired = Fired {
-        trigger: runs::trigger(deployed, name)?,
+        trigger,
         outputs: Value::Object(Object::new()),
         awaited: false,
         client_tracking_id: None,
@@ -128,13 +133,82 @@ async fn fire(
     Ok(response)
 }
 
+/// Fires a trigger that an orchestration watches. Its runs are started by that one, so that its
+/// conditions, its batches and the limit of its runs hold.
+pub(super) async fn tell(
+    context: &Context,
+    deployed: &DeployedWorkflow,
+    trigger: &Trigger,
+    outputs: Value,
+) -> Result<Response, Refused> {
+    let tracking = context.headers.get("x-ms-client-tracking-id");
+    let tracking = tracking.and_then(|value| value.to_str().ok());
+    let told = Told {
+        outputs,
+        client_tracking_id: tracking.map(str::to_owned),
+    };
+    let workflow = &deployed.settings.workflow;
+    let host = &context.api.host;
+    host.fire(&context.app, workflow, &trigger.name, told)
+        .await?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}
+
+/// What became of the last firings of a trigger that is watched.
+async fn watched(
+    context: &Context,
+    deployed: &DeployedWorkflow,
+    trigger: &Trigger,
+) -> Result<Vec<Shown>, Refused> {
+    let workflow = &deployed.settings.workflow;
+    let host = &context.api.host;
+    let entries = host.trigger_history(&context.app, workflow, &trigger.name);
+    let entries = entries.await?;
+    let name = utf8_percent_encode(&trigger.name, SEGMENT);
+    let shown = entries.iter().map(|entry| {
+        // A run's name stands for the firing that has started it, so that it can be resubmitted.
+        let history = entry.run.as_ref().unwrap_or(&entry.name);
+        let mut properties = json!({
+            "startTime": precise(entry.start_time),
+            "endTime": precise(entry.end_time),
+            "status": entry.status,
+            "code": entry.code,
+            "fired": entry.fired,
+        });
+        if let Some(scheduled) = entry.scheduled_time {
+            properties["scheduledTime"] = precise(scheduled).into();
+        }
+        if let Some(message) = &entry.message {
+            properties["error"] = json!({"code": entry.code, "message": message});
+        }
+        if let Some(run) = &entry.run {
+            properties["run"] = json!({
+                "id": format!("/workflows/{workflow}/runs/{run}"),
+                "name": run,
+                "type": "workflows/runs",
+            });
+        }
+        json!({
+            "properties": properties,
+            "id": format!("/workflows/{workflow}/triggers/{name}/histories/{history}"),
+            "name": history,
+            "type": "workflows/triggers/histories",
+        })
+    });
+    Ok(shown.collect())
+}
+
 /// The runs that a trigger has started, newest first.
 async fn histories(
     context: &Context,
     deployed: &DeployedWorkflow,
     name: &str,
 ) -> Result<Response, Refused> {
-    runs::trigger(deployed, name)?;
+    let trigger = runs::trigger(deployed, name)?;
+    if is_watched(trigger) {
+        let shown = watched(context, deployed, trigger).await?;
+        return Ok(Json(json!({"value": shown})).into_response());
+    }
     let filter = Filter {
         name: Some(deployed.settings.workflow.clone()),
         ..Filter::default()

@@ -26,6 +26,7 @@ use weft_store::{
     Sealed, SealedKind, Shard, Store, TurnCommit, Work as _,
 };
 use weft_workflow::run::CallbackKey;
+use weft_workflow::trigger::{Entry, Told};
 
 pub(crate) const NOW: u64 = 1_800_000_000_000;
 
@@ -153,6 +154,14 @@ impl Host for TestHost {
     }
 
     async fn workflows(&self, _app: &AppId) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+
+    async fn fire(&self, _: &AppId, _: &str, _: &str, _: Told) -> Result<(), Error> {
+        Err(Error::NotFound)
+    }
+
+    async fn trigger_history(&self, _: &AppId, _: &str, _: &str) -> Result<Vec<Entry>, Error> {
         Ok(Vec::new())
     }
 
