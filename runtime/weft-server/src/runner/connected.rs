@@ -9,8 +9,9 @@ use weft_connector::{Components, Connector, Failed, Surroundings};
 use weft_id::AppId;
 use weft_orchestration::{Failure, Payload, failure_kind};
 use weft_sandbox::Sandbox;
-use weft_store::{RevisionId, Store};
+use weft_store::{Instance, RevisionId, Store};
 use weft_worker::ActivityCall;
+use weft_workflow::trigger::{WATCH, WatchState};
 
 use crate::deployments::Deployments;
 use crate::vault::{OfApp, VaultError, Vaults};
@@ -26,7 +27,7 @@ pub(crate) struct Connected {
 }
 
 impl Connected {
-    /// Only for runs of workflows: an orchestrator that calls such a name would reach what its
+    /// Only for workflows and their triggers: an orchestrator that calls such a name would reach what its
     /// app's functions are not granted.
     pub(crate) async fn activity(&self, call: ActivityCall) -> Result<Payload, Failure> {
         let unavailable =
@@ -36,12 +37,13 @@ impl Connected {
         for store in &self.stores {
             if instance.is_none() {
                 instance = store.instance(&call.key).await.map_err(unavailable)?;
+                fill_in(&**store, &mut instance).await.map_err(unavailable)?;
             }
         }
         let found = self.deployments.revision(app, call.revision).await;
         let found = found.map_err(unavailable)?;
         let run_of = |deployment: &Deployment| {
-            let (_, workflow) = deployment.workflow(&instance.as_ref()?.name)?;
+            let (_, workflow) = deployment.workflow(&workflow_of(instance.as_ref()?)?)?;
             Some(workflow.clone())
         };
         let workflow = found
@@ -79,6 +81,15 @@ impl Connected {
 fn missing(payload: &Payload) -> Failure {
     let message = format!("{payload:?} was handed on without its text");
     Failure::permanent("Internal", message)
+}
+
+/// The workflow that an instance is a run of, or watches a trigger of. The code of both is ours.
+fn workflow_of(instance: &Instance) -> Option<String> {
+    if instance.name == WATCH {
+        let state = WatchState::read(instance.input.text()?);
+        return state.ok().map(|state| state.workflow);
+    }
+    Some(instance.name.clone())
 }
 
 /// The workflow's own settings come before the app's secrets.

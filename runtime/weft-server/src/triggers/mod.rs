@@ -83,10 +83,9 @@ impl Triggers {
             }
         }
         for (id, wanted) in wanted {
-            let state = WatchState {
-                stateless: wanted.stateless,
-                ..WatchState::new(&wanted.workflow, &wanted.trigger, revision.0, &base_url)
-            };
+            let mut state =
+                WatchState::new(&wanted.workflow, &wanted.trigger, revision.0, &base_url);
+            state.stateless = wanted.stateless;
             self.watch(app, id, &state).await?;
         }
         Ok(())

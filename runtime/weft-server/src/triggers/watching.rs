@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use weft_id::AppId;
-use weft_orchestration::{Event, EventKind, Message, Replay, Timestamp, Turn};
+use weft_orchestration::{Event, EventKind, Message, Timestamp, Turn};
 use weft_store::RevisionId;
 use weft_worker::{Execution, Open, TurnError};
 use weft_workflow::program::Program;

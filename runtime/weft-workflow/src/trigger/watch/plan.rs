@@ -169,7 +169,7 @@ impl Plan {
             }))
         };
         let parameters = parameters(program, settings, now, 0)?;
-        let evaluate = |value: &Value| {
+        let evaluate = &|value: &Value| {
             let template = Template::compile(value).map_err(first)?;
             let here = Surroundings::new(settings, &parameters, now, 0);
             Ok::<_, Fault>(template.evaluate(&here, &mut Budget::default())?)
@@ -193,9 +193,7 @@ impl Plan {
         let kind = match trigger.kind.to_ascii_lowercase().as_str() {
             "recurrence" => Kind::Recurrence(recurs()?),
             "slidingwindow" => {
-                let delay = at("/inputs/delay")
-                    .map(|delay| evaluate(delay))
-                    .transpose()?;
+                let delay = at("/inputs/delay").map(evaluate).transpose()?;
                 let delay_ms = match delay.map(|delay| delay.to_text()) {
                     Some(text) if !text.is_empty() => duration_ms(&text).ok_or_else(|| {
                         Fault::invalid(format!("The delay '{text}' is no duration."))
@@ -213,11 +211,11 @@ impl Plan {
             "serviceprovider" => polls(Transport::ServiceProvider)?,
             "httpwebhook" => Kind::Webhook(Webhook::Http),
             "apiconnectionwebhook" => Kind::Webhook(Webhook::ApiConnection),
-            "batch" => Kind::Batch(releases(at("/inputs"), &evaluate)?),
+            "batch" => Kind::Batch(releases(at("/inputs"), evaluate)?),
             _ => Kind::Told,
         };
         let count = |pointer: &str| {
-            let value = at(pointer).map(|value| evaluate(value)).transpose()?;
+            let value = at(pointer).map(evaluate).transpose()?;
             let number = value.and_then(|value| value.as_i64());
             Ok::<_, Fault>(number.and_then(|number| usize::try_from(number).ok()))
         };
