@@ -29,3 +29,4 @@ mod retention;
 mod revisions;
 mod workflow_deployment;
 mod workflows;
+mod triggers;
