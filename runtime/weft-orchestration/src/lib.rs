@@ -40,3 +40,7 @@ pub use retry::RetryPolicy;
 pub use rewind::{Found, OpenChild, Remedy, RewindError, Rewound, rewind};
 pub use time::Timestamp;
 pub use turn::{After, NewTask, NewTimer, Outgoing, Turn};
+
+/// What the names of orchestrations and activities begin with that are the node's own: nobody outside
+/// starts one.
+pub const RESERVED_NAMES: &str = "workflow/";

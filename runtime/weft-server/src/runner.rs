@@ -44,7 +44,11 @@ impl Runner for SandboxRunner {
     async fn open(&self, open: Open) -> Result<Opened, OpenError> {
         if open.name == WATCH {
             return Ok(Opened {
-                execution: Box::new(Watching::new(open, Arc::clone(&self.workflows))),
+                execution: Box::new(Watching::new(
+                    open,
+                    Arc::clone(&self.workflows),
+                    Arc::clone(&self.store),
+                )),
                 revision: None,
             });
         }
@@ -87,7 +91,11 @@ impl Runner for SandboxRunner {
             self.responders.respond(&call.key, call.input);
             return Ok(Payload::null());
         }
-        if let Some(answer) = self.triggers.serve(app, &call.name, &call.input).await {
+        if let Some(answer) = self
+            .triggers
+            .serve(&call.key, &call.name, &call.input)
+            .await
+        {
             return answer;
         }
         if call.name.starts_with(weft_connector::PREFIX) {

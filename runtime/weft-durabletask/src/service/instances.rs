@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tonic::Status;
 use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
-use weft_orchestration::{Message, Start};
+use weft_orchestration::{Message, RESERVED_NAMES, Start};
 use weft_store::{Error, Family, IdReuse, Instance, NewInstance, fill_in, until_ended};
 
 use super::{Service, key, refused};
@@ -28,6 +28,10 @@ impl Service {
     ) -> Result<proto::CreateInstanceResponse, Status> {
         if order.name.is_empty() || order.name.len() > NAME_BYTES_MAX {
             let text = format!("an orchestrator's name has 1 to {NAME_BYTES_MAX} bytes");
+            return Err(Status::invalid_argument(text));
+        }
+        if order.name.starts_with(RESERVED_NAMES) {
+            let text = format!("names that begin with {RESERVED_NAMES} are the node's own");
             return Err(Status::invalid_argument(text));
         }
         let id = match order.instance_id.as_str() {

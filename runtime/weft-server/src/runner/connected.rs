@@ -9,7 +9,7 @@ use weft_connector::{Components, Connector, Failed, Surroundings};
 use weft_id::AppId;
 use weft_orchestration::{Failure, Payload, failure_kind};
 use weft_sandbox::Sandbox;
-use weft_store::{Instance, RevisionId, Store};
+use weft_store::{Instance, RevisionId, Store, fill_in};
 use weft_worker::ActivityCall;
 use weft_workflow::trigger::{WATCH, WatchState};
 
@@ -37,7 +37,8 @@ impl Connected {
         for store in &self.stores {
             if instance.is_none() {
                 instance = store.instance(&call.key).await.map_err(unavailable)?;
-                fill_in(&**store, &mut instance).await.map_err(unavailable)?;
+                let filled = fill_in(&**store, &mut instance).await;
+                filled.map_err(unavailable)?;
             }
         }
         let found = self.deployments.revision(app, call.revision).await;

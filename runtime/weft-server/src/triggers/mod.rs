@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use weft_api::DeployedWorkflow;
 use weft_id::{AppId, InstanceId, InstanceKey};
 use weft_orchestration::{Limits, Message, Payload, Replay, Start, Status};
-use weft_store::{Error, Filter, IdReuse, NewInstance, PageRequest, RevisionId, Store};
+use weft_store::{Error, Filter, IdReuse, NewInstance, PageRequest, RevisionId, Store, fill_in};
 use weft_worker::Clock;
 use weft_workflow::definition::Kind;
 use weft_workflow::program::Trigger;
@@ -134,13 +134,15 @@ impl Triggers {
         trigger: &str,
     ) -> Result<Option<Vec<Entry>>, Error> {
         let key = InstanceKey::new(app.clone(), id_of(workflow, trigger));
-        let Some(instance) = self.store.instance(&key).await? else {
+        let Some(mut instance) = self.store.instance(&key).await? else {
             return Ok(None);
         };
-        let Ok(state) = WatchState::read(instance.input.as_str()) else {
+        fill_in(&*self.store, &mut instance).await?;
+        let Ok(state) = WatchState::read(instance.input.text().unwrap_or_default()) else {
             return Ok(None);
         };
-        let recorded = self.store.history(&key, 0, u64::MAX).await?;
+        let mut recorded = self.store.history(&key, 0, u64::MAX).await?;
+        fill_in(&*self.store, &mut recorded).await?;
         let revision = RevisionId(state.revision);
         let deployed = self.deployed(app, Some(revision), &state.workflow).await?;
         let mut entries = match deployed {
@@ -189,9 +191,10 @@ impl Triggers {
         let mut after = None;
         loop {
             let request = PageRequest { limit: PAGE, after };
-            let page = self.store.instances(app, &filter, &request).await?;
+            let mut page = self.store.instances(app, &filter, &request).await?;
+            fill_in(&*self.store, &mut page.instances).await?;
             found.extend(page.instances.into_iter().map(|instance| {
-                let state = WatchState::read(instance.input.as_str()).ok();
+                let state = WatchState::read(instance.input.text().unwrap_or_default()).ok();
                 (instance.key.id, state)
             }));
             after = page.next;

@@ -5,23 +5,31 @@ use weft_id::{AppId, InstanceKey};
 use weft_orchestration::{Failure, Payload, Start};
 use weft_store::{Error, IdReuse, NewInstance};
 use weft_workflow::definition::Kind;
-use weft_workflow::trigger::{LOOK, OPEN_RUNS, START, fingerprint};
+use weft_workflow::trigger::{LOOK, OPEN_RUNS, START, WATCH, fingerprint};
 use weft_workflow::value::Value;
 
 use super::Triggers;
 
 impl Triggers {
-    /// Answers an activity; `None` where it is not one of these.
+    /// Answers an activity of what watches a trigger; `None` where it is not one of these, or is
+    /// called by something else.
     pub(crate) async fn serve(
         &self,
-        app: &AppId,
+        key: &InstanceKey,
         name: &str,
         input: &Payload,
     ) -> Option<Result<Payload, Failure>> {
         if ![LOOK, OPEN_RUNS, START].contains(&name) {
             return None;
         }
-        let input: Value = serde_json::from_str(input.as_str()).unwrap_or_default();
+        let app = &key.app;
+        match self.store.instance(key).await {
+            Ok(caller) if caller.as_ref().is_none_or(|caller| caller.name != WATCH) => return None,
+            Ok(_) => {}
+            Err(error) => return Some(Err(Failure::transient("unavailable", error.to_string()))),
+        }
+        let input: Value =
+            serde_json::from_str(input.text().unwrap_or_default()).unwrap_or_default();
         let answer = match name {
             LOOK => self.look(app, &input).await,
             OPEN_RUNS => self.ended_runs(app, &input).await,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use weft_id::AppId;
-use weft_orchestration::{Event, EventKind, Message, Timestamp, Turn};
-use weft_store::RevisionId;
+use weft_orchestration::{EventKind, Message, Timestamp, Turn};
+use weft_store::{RevisionId, Store, fill_in};
 use weft_worker::{Execution, Open, TurnError};
 use weft_workflow::program::Program;
 use weft_workflow::run::Settings;
-use weft_workflow::trigger::{Watch, WatchState};
+use weft_workflow::trigger::{Watch, WatchState, watch_id};
 use weft_workflow::value::{Object, Value};
 
 use crate::workflows::Workflows;
@@ -18,6 +18,8 @@ use crate::workflows::Workflows;
 pub(crate) struct Watching {
     app: AppId,
     workflows: Arc<Workflows>,
+    /// Of whatever is kept apart.
+    store: Arc<dyn Store>,
     stage: Stage,
 }
 
@@ -29,18 +31,20 @@ enum Stage {
 }
 
 impl Watching {
-    pub(crate) fn new(open: Open, workflows: Arc<Workflows>) -> Self {
+    pub(crate) fn new(open: Open, workflows: Arc<Workflows>, store: Arc<dyn Store>) -> Self {
         Self {
             app: open.key.app.clone(),
             workflows,
+            store,
             stage: Stage::Closed(open),
         }
     }
 
-    async fn open(&self, open: Open, messages: &[Message]) -> Result<Watch, TurnError> {
-        let input = input(&open.history, messages).unwrap_or_default();
+    async fn open(&self, mut open: Open, messages: &[Message]) -> Result<Watch, TurnError> {
+        let filled = fill_in(&*self.store, &mut open.history).await;
+        filled.map_err(|error| TurnError::Busy(error.to_string()))?;
         // A state that cannot be read ends the watch with a failure, whatever the program.
-        let state = WatchState::read(&input).unwrap_or_default();
+        let state = state(&open, messages).unwrap_or_default();
         let revision = RevisionId(state.revision);
         let found = self
             .workflows
@@ -61,7 +65,13 @@ impl Watching {
 
 #[async_trait]
 impl Execution for Watching {
-    async fn turn(&mut self, messages: Vec<Message>, now: Timestamp) -> Result<Turn, TurnError> {
+    async fn turn(
+        &mut self,
+        mut messages: Vec<Message>,
+        now: Timestamp,
+    ) -> Result<Turn, TurnError> {
+        let filled = fill_in(&*self.store, &mut messages).await;
+        filled.map_err(|error| TurnError::Busy(error.to_string()))?;
         let stage = std::mem::replace(&mut self.stage, Stage::Spent);
         let mut watch = match stage {
             Stage::Open(watch) => watch,
@@ -74,9 +84,10 @@ impl Execution for Watching {
     }
 }
 
-/// What the execution was started with: recorded, or about to be.
-fn input(history: &[Event], messages: &[Message]) -> Option<String> {
-    let recorded = history.iter().find_map(|event| match &event.kind {
+/// What the execution was started with: recorded, or about to be. Only the node starts what watches
+/// a trigger: neither the child of another orchestration nor one of another id is heard.
+fn state(open: &Open, messages: &[Message]) -> Option<WatchState> {
+    let recorded = open.history.iter().find_map(|event| match &event.kind {
         EventKind::ExecutionStarted(start) => Some(start),
         _ => None,
     });
@@ -85,7 +96,9 @@ fn input(history: &[Event], messages: &[Message]) -> Option<String> {
         _ => None,
     });
     let start = recorded.or(arrived)?;
-    Some(start.input.as_str().to_owned())
+    let state = WatchState::read(start.input.text()?).ok()?;
+    let own = *open.key.id.as_str() == watch_id(&state.workflow, &state.trigger);
+    (own && start.parent.is_none()).then_some(state)
 }
 
 fn nothing() -> Program {

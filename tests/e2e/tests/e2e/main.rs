@@ -27,6 +27,6 @@ mod payloads;
 mod photos;
 mod retention;
 mod revisions;
+mod triggers;
 mod workflow_deployment;
 mod workflows;
-mod triggers;

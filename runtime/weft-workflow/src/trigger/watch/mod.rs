@@ -175,7 +175,7 @@ impl Watch {
             };
             self.begun = true;
             self.now = self.replay.now();
-            match WatchState::read(start.input.as_str()) {
+            match WatchState::read(start.input.text().unwrap_or("null")) {
                 Ok(state) => self.begin(state),
                 Err(error) => {
                     let message = format!("the state of the trigger cannot be read: {error}");
@@ -252,7 +252,8 @@ impl Watch {
             Ok(None) | Err(_) => return,
         };
         let result = result.map(|payload| {
-            serde_json::from_str(payload.as_str()).unwrap_or_else(|_| Value::from(payload.as_str()))
+            let text = payload.text().unwrap_or("null");
+            serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
         });
         match what {
             What::Clock => self.due(),

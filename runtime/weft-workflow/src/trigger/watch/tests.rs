@@ -136,7 +136,8 @@ impl World {
                 _ => None,
             })
         });
-        let state = WatchState::read(start.expect("a start").input.as_str()).expect("a state");
+        let state =
+            WatchState::read(start.expect("a start").input.text().unwrap()).expect("a state");
         let (program, settings) = self.programs[&state.revision].clone();
         let id = "trigger".parse().expect("an id");
         let replay = Replay::new(id, self.history.clone(), Limits::default());
@@ -168,7 +169,7 @@ impl World {
             self.timers.insert((at, timer.id), timer.execution);
         }
         for task in turn.tasks {
-            let input = serde_json::from_str(task.input.as_str()).unwrap();
+            let input = serde_json::from_str(task.input.text().unwrap()).unwrap();
             self.tasks
                 .push_back((task.execution, task.id, task.name, input));
         }
@@ -177,7 +178,7 @@ impl World {
                 continue;
             };
             let parent = start.parent.expect("a child");
-            let begun = RunStart::read(start.input.as_str()).unwrap();
+            let begun = RunStart::read(start.input.text().unwrap()).unwrap();
             self.parents
                 .insert(outgoing.to.clone(), (parent.execution, parent.task));
             self.open.insert(outgoing.to.clone());
