@@ -10,3 +10,4 @@ pub mod program;
 pub mod run;
 pub mod trigger;
 pub mod value;
+pub mod wire;
