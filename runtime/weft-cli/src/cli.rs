@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     backup, build, completions, connections, deploy, dev, doctor, entities, expr, functions,
-    inspect, instances, keys, logs, new, revisions, secrets, start, tenants, up, workflows,
+    inspect, instances, keys, logs, new, revisions, secrets, start, tenants, test, up, workflows,
 };
 use crate::context::Target;
 
@@ -74,6 +74,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Evaluate an expression of the workflow language
     Expr(expr::Args),
+    /// Run scenarios of workflows, without a node and without waiting
+    Test(test::Args),
     /// Print completions for a shell
     Completions(completions::Args),
     /// Compile one upload; started by the node itself
@@ -96,6 +98,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Inspect(args) => inspect::run(&args, target),
         Command::Backup(args) => backup::backup(&args, target),
         Command::Restore(args) => backup::restore(&args, target),
+        Command::Test(args) => return test::run(&args, target),
         Command::Completions(args) => completions::run(&args),
         Command::Deploy(args) => block_on(deploy::run(args, target)),
         Command::Start(args) => block_on(start::run(args, target)),

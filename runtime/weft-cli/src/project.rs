@@ -179,6 +179,14 @@ impl Project {
     }
 }
 
+/// The body of a deployment of the workflow in `file`, with what lies around it.
+///
+/// # Errors
+/// A file is missing or is not JSON.
+pub(crate) fn assembled(file: &Path) -> Result<String> {
+    assemble(&Disk(Path::new("")), &file.to_string_lossy()).map_err(|faults| anyhow!("{faults}"))
+}
+
 /// Files below a folder.
 pub(crate) struct Disk<'a>(pub(crate) &'a Path);
 

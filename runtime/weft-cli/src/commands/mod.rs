@@ -19,6 +19,7 @@ pub(crate) mod revisions;
 pub(crate) mod secrets;
 pub(crate) mod start;
 pub(crate) mod tenants;
+pub(crate) mod test;
 pub(crate) mod up;
 pub(crate) mod workflows;
 

@@ -33,6 +33,8 @@ enum Template {
     Python,
     /// An HTTP function, an orchestrator and an activity in TypeScript
     Typescript,
+    /// A declarative workflow with scenarios that test it
+    Workflow,
 }
 
 /// The files of a template: where they go and what they hold.
@@ -80,6 +82,14 @@ const TYPESCRIPT: Files = files!("typescript":
     "test/app.test.ts",
     "README.md",
 );
+const WORKFLOW: Files = files!("workflow":
+    "weft.toml",
+    "order/workflow.json",
+    "order/parameters.json",
+    "tests/accepted.json",
+    "tests/refused.json",
+    "README.md",
+);
 
 impl Template {
     fn files(self) -> Files {
@@ -88,13 +98,14 @@ impl Template {
             Self::RustHttp => RUST_HTTP,
             Self::Python => PYTHON,
             Self::Typescript => TYPESCRIPT,
+            Self::Workflow => WORKFLOW,
         }
     }
 
     fn kit(self) -> Option<&'static Kit> {
         match self {
             Self::Rust => Some(&sdk::RUST),
-            Self::RustHttp => None,
+            Self::RustHttp | Self::Workflow => None,
             Self::Python => Some(&sdk::PYTHON),
             Self::Typescript => Some(&sdk::TYPESCRIPT),
         }
@@ -105,6 +116,7 @@ impl Template {
             Self::Rust | Self::RustHttp => "/target\n/.weft\n",
             Self::Python => "/build\n/.venv\n/.weft\n__pycache__\n",
             Self::Typescript => "/build\n/node_modules\n/.weft\n",
+            Self::Workflow => "/.weft\n",
         }
     }
 }

@@ -10,6 +10,7 @@ const EDGES: [(&str, &[&str]); 15] = [
     ("weft-id", &[]),
     ("weft-orchestration", &["id"]),
     ("weft-workflow", &["orchestration", "id"]),
+    ("weft-scenario", &["workflow", "orchestration", "id"]),
     ("weft-app", &["orchestration", "workflow", "id"]),
     ("weft-store", &["app", "orchestration", "id"]),
     (
@@ -44,7 +45,10 @@ const EDGES: [(&str, &[&str]); 15] = [
             "telemetry",
         ],
     ),
-    ("weft-cli", &["server", "api", "app", "id", "telemetry"]),
+    (
+        "weft-cli",
+        &["server", "api", "scenario", "app", "id", "telemetry"],
+    ),
 ];
 
 /// Only tests and tools: these may depend on any crate, and only they may depend on them.
