@@ -1,3 +1,5 @@
+//! Triggers and what comes of their outputs.
+
 use expect_test::{Expect, expect};
 use serde_json::json;
 

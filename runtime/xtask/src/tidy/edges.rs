@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 /// Which crates of ours a crate may depend on. Development tools may use anything.
-const EDGES: [(&str, &[&str]); 15] = [
+const EDGES: [(&str, &[&str]); 16] = [
     ("weft-id", &[]),
     ("weft-orchestration", &["id"]),
     ("weft-workflow", &["orchestration", "id"]),

@@ -1,3 +1,5 @@
+//! Recurrences: what is due when, and what is none.
+
 use std::collections::BTreeSet;
 
 use expect_test::{Expect, expect};
