@@ -6,6 +6,7 @@ use crate::value::{Object, Value};
 
 use super::super::fault::{Fault, child};
 use super::literal::{is_later, later};
+use super::order::Order;
 use super::tree::{Node, Tree};
 use super::{Report, condition, limits, policies};
 
@@ -90,6 +91,40 @@ fn not_in_loops(tree: &Tree<'_>, index: usize, report: &mut Report) {
         );
         let hint = format!("Put it behind the loop '{}'.", container.name);
         report.add(Fault::error(&action.pointer, message).hint(hint));
+    }
+}
+
+/// Somebody waits for the answer, and it is the only one.
+pub(super) fn responses(tree: &Tree<'_>, order: &Order, report: &mut Report) {
+    let requested = tree
+        .triggers
+        .iter()
+        .any(|trigger| trigger.kind == "request");
+    for (index, action) in tree.actions.iter().enumerate() {
+        if action.node.kind != "response" {
+            continue;
+        }
+        if !requested && !tree.triggers.is_empty() {
+            let message = format!(
+                "The response '{}' answers nobody: no trigger of the workflow is of type 'Request'.",
+                action.node.name
+            );
+            report.warning(&action.node.pointer, message);
+        }
+        let beside = std::iter::once(index)
+            .chain(tree.containers(index))
+            .find_map(|inner| {
+                let mut others = tree.levels[tree.actions[inner].level].actions.iter();
+                others.find(|other| order.is_beside(inner, **other))
+            });
+        if let Some(beside) = beside {
+            let message = format!(
+                "The response '{}' stands in a branch beside '{}': the peer asks for no response in \
+                 parallel branches.",
+                action.node.name, tree.actions[*beside].node.name
+            );
+            report.warning(&action.node.pointer, message);
+        }
     }
 }
 

@@ -83,6 +83,7 @@ pub fn validate(definition: &Value, known: &Known) -> Vec<Fault> {
     triggers::check(&tree, &mut report);
     actions::check(&tree, &mut report);
     let order = order::Order::of(&tree, &mut report);
+    control::responses(&tree, &order, &mut report);
     let variables = variables::check(&tree, &mut report);
     let compiled = expressions::compile(object, &tree, &mut report);
     let scope = references::Scope {

@@ -69,6 +69,11 @@ impl Order {
         self.before[action].get(self.position[earlier])
     }
 
+    /// Whether neither of two actions of one level waits for the other.
+    pub(super) fn is_beside(&self, one: usize, other: usize) -> bool {
+        one != other && !self.is_before(one, other) && !self.is_before(other, one)
+    }
+
     /// Predecessors of predecessors; a circle is told and then has everything before it.
     fn close(
         &mut self,

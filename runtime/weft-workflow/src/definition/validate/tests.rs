@@ -395,6 +395,28 @@ fn what_may_not_stand_in_loops() {
     );
 }
 
+#[test]
+fn responses_that_surprise() {
+    let beside = with_actions(
+        r#"{"A": {"type": "Compose", "inputs": 1},
+            "S": {"type": "Scope", "actions": {"R": {"type": "Response", "inputs": {"statusCode": 200}}}},
+            "B": {"type": "Compose", "inputs": 1, "runAfter": {"S": ["Succeeded"]}}}"#,
+    );
+    accepted(&beside);
+    let warnings = told(&beside, Severity::Warning);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].contains("in a branch beside 'A'"),
+        "{warnings:?}"
+    );
+    let nobody = definition(
+        r#"{"triggers": {"t": {"type": "Recurrence", "recurrence": {"frequency": "Day", "interval": 1}}},
+            "actions": {"R": {"type": "Response", "inputs": {"statusCode": 200}}}}"#,
+    );
+    let warnings = told(&nobody, Severity::Warning);
+    assert!(warnings[0].contains("answers nobody"), "{warnings:?}");
+}
+
 fn with_variable(actions: &str) -> Value {
     with_actions(&format!(
         r#"{{"I": {{"type": "InitializeVariable", "inputs": {{"variables":

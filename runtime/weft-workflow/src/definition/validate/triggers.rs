@@ -29,6 +29,7 @@ pub(super) fn check(tree: &Tree<'_>, report: &mut Report) {
             "request" => {
                 method(inputs, &at, report);
                 request(inputs, &at, report);
+                kind(trigger, report);
             }
             "batch" => {
                 let configurations = inputs
@@ -87,6 +88,35 @@ fn method(inputs: &Value, pointer: &str, report: &mut Report) {
             report.unknown(Fault::error(at, message), name, METHODS);
         }
         Literal::Wrong => report.error(at, "The method should be a string."),
+    }
+}
+
+fn kind(trigger: &Node<'_>, report: &mut Report) {
+    const KINDS: [&str; 14] = [
+        "Agent",
+        "Alert",
+        "ApiConnection",
+        "AzureMonitorAlert",
+        "Button",
+        "EventGrid",
+        "Geofence",
+        "Http",
+        "PowerApp",
+        "PowerAppV2",
+        "SecurityCenterAlert",
+        "Skills",
+        "TeamsWebhook",
+        "VirtualAgent",
+    ];
+    let Some(Literal::Is(kind)) = trigger.get("kind").map(text) else {
+        return;
+    };
+    if !KINDS.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+        let message = format!(
+            "The kind '{kind}' of template trigger '{}' is not known.",
+            trigger.name
+        );
+        report.unknown(Fault::warning(trigger.at("kind"), message), kind, KINDS);
     }
 }
 
