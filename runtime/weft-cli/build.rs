@@ -42,12 +42,24 @@ const TYPESCRIPT: Parts = &[
     ("LICENSE-APACHE", "LICENSE-APACHE"),
     ("LICENSE-MIT", "LICENSE-MIT"),
 ];
+const GO: Parts = &[
+    ("guest-sdk/go", "go"),
+    ("LICENSE-APACHE", "LICENSE-APACHE"),
+    ("LICENSE-MIT", "LICENSE-MIT"),
+];
+const C: Parts = &[
+    ("guest-sdk/c", "c"),
+    ("LICENSE-APACHE", "LICENSE-APACHE"),
+    ("LICENSE-MIT", "LICENSE-MIT"),
+];
 const WIT: Parts = &[("wit", "")];
 
-const TABLES: [(&str, Parts); 4] = [
+const TABLES: [(&str, Parts); 6] = [
     ("RUST", RUST),
     ("PYTHON", PYTHON),
     ("TYPESCRIPT", TYPESCRIPT),
+    ("GO", GO),
+    ("C", C),
     ("WIT", WIT),
 ];
 

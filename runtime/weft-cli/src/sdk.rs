@@ -45,6 +45,18 @@ pub(crate) static TYPESCRIPT: Kit = Kit {
     in_copy: "typescript",
     marker: "package.json",
 };
+pub(crate) static GO: Kit = Kit {
+    files: embedded::GO,
+    in_tree: "guest-sdk/go",
+    in_copy: "go",
+    marker: "go.mod",
+};
+pub(crate) static C: Kit = Kit {
+    files: embedded::C,
+    in_tree: "guest-sdk/c",
+    in_copy: "c",
+    marker: "weft.h",
+};
 
 /// Where a project has the SDK from.
 #[derive(Debug, PartialEq, Eq)]

@@ -9,7 +9,18 @@ use crate::{Error, serde_as_text};
 
 const NAME_LEN_MAX: usize = 63;
 
+/// A function of a component that describes itself by its interfaces is called
+/// `interface.function`.
+const DOTTED: &str = "a function name";
+
 fn check(what: &'static str, text: &str) -> Result<(), Error> {
+    if what == DOTTED
+        && let Some((interface, function)) = text.split_once('.')
+        && text.len() <= NAME_LEN_MAX
+    {
+        check("an interface name", interface)?;
+        return check("the name of an interface's function", function);
+    }
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if let Some(found) = text.chars().find(|c| !allowed(*c)) {
         return Err(Error::Character {

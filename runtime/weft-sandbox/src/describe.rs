@@ -10,6 +10,7 @@ use weft_store::Digest;
 use crate::bindings::exports::weft::functions::describe;
 use crate::config::Invocation;
 use crate::loaded::Loaded;
+use crate::plain::Package;
 use crate::state::Role;
 use crate::{CallError, Sandbox, UploadError};
 
@@ -22,7 +23,11 @@ impl Sandbox {
         name: &weft_id::Component,
         digest: Digest,
         loaded: &Arc<Loaded>,
+        wasm: &[u8],
     ) -> Result<Vec<DescribedFunction>, UploadError> {
+        if !loaded.plain.is_empty() {
+            return Ok(loaded.plain.describe(&Package::of(wasm)));
+        }
         let own_name = name.as_str().parse();
         let own_name = own_name.expect("names of components and functions have one syntax");
         let (indices, entity) = (loaded.describe.as_ref(), loaded.entity().ok());

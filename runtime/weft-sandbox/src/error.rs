@@ -56,8 +56,9 @@ pub enum UploadError {
     Unlinkable(String),
     #[error(
         "the component exports nothing that can be run: it exports {exports}; expected \
-         wasi:http/incoming-handler@0.2, weft:functions/activity@0.1.0 or \
-         weft:functions/orchestrator@0.1.0 (plain functions are not run as activities yet)"
+         wasi:http/incoming-handler@0.2, weft:functions/activity@0.1.0, \
+         weft:functions/orchestrator@0.1.0, or functions whose parameters and results JSON can \
+         carry"
     )]
     WrongWorld { exports: String },
     #[error("`describe` of the component is wrong: {0}")]

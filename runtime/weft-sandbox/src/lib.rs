@@ -30,6 +30,7 @@ mod inspect;
 mod loaded;
 mod logs;
 mod native;
+mod plain;
 mod prepare;
 mod sandbox;
 mod services;

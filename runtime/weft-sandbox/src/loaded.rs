@@ -1,10 +1,10 @@
 //! A component that is ready to be instantiated, and what it exports.
 
-use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::bindings::exports::weft::functions::{activity, describe, entity, orchestrator};
+use crate::plain::{self, Plain};
 use crate::state::State;
 use crate::{CallError, UploadError};
 
@@ -15,6 +15,8 @@ pub(crate) struct Loaded {
     orchestrator: Option<orchestrator::GuestIndices>,
     entity: Option<entity::GuestIndices>,
     pub(crate) describe: Option<describe::GuestIndices>,
+    /// Of a component without any role of ours.
+    pub(crate) plain: Plain,
 }
 
 impl Loaded {
@@ -22,12 +24,13 @@ impl Loaded {
         let pre = linker
             .instantiate_pre(component)
             .map_err(|error| UploadError::Unlinkable(format!("{error:#}")))?;
-        let loaded = Self {
+        let mut loaded = Self {
             http: ProxyPre::new(pre.clone()).ok(),
             activity: activity::GuestIndices::new(&pre).ok(),
             orchestrator: orchestrator::GuestIndices::new(&pre).ok(),
             entity: entity::GuestIndices::new(&pre).ok(),
             describe: describe::GuestIndices::new(&pre).ok(),
+            plain: Plain::default(),
             pre,
         };
         let roles = [
@@ -37,8 +40,12 @@ impl Loaded {
             loaded.entity.is_some(),
         ];
         if !roles.contains(&true) {
-            let exports = exports(component);
-            return Err(UploadError::WrongWorld { exports });
+            let (plain, refused) = Plain::of(component);
+            if plain.is_empty() {
+                let exports = plain::why_nothing(component.engine(), component, &refused);
+                return Err(UploadError::WrongWorld { exports });
+            }
+            loaded.plain = plain;
         }
         Ok(loaded)
     }
@@ -62,25 +69,4 @@ impl Loaded {
         let role = "entity (weft:functions/entity)";
         self.entity.as_ref().ok_or(CallError::NoRole(role))
     }
-}
-
-/// The names of what a component exports, for messages.
-fn exports(component: &Component) -> String {
-    const NAMES_MAX: usize = 8;
-    let ty = component.component_type();
-    let mut names: Vec<String> = ty
-        .exports(component.engine())
-        .map(|(name, item)| match item.ty {
-            ComponentItem::ComponentFunc(_) => format!("the function {name}"),
-            _ => name.to_owned(),
-        })
-        .collect();
-    if names.is_empty() {
-        return "nothing".to_owned();
-    }
-    if names.len() > NAMES_MAX {
-        names.truncate(NAMES_MAX);
-        names.push("and more".to_owned());
-    }
-    names.join(", ")
 }

@@ -46,7 +46,7 @@ impl Sandbox {
         let started = Instant::now();
         let (loaded, native_len) = self.compile(digest, &wasm).await?;
         let compile_time = started.elapsed();
-        let functions = self.describe(name, digest, &loaded).await?;
+        let functions = self.describe(name, digest, &loaded, &wasm).await?;
         Ok(Prepared {
             digest,
             wasm_len: wasm.len() as u64,

@@ -10,7 +10,7 @@ use crate::process;
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Args {
-    /// Arguments of the load tool: `cargo xtask bench --help` lists them
+    /// A question, or arguments of the load tool: `cargo xtask bench --help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
 }
@@ -23,6 +23,14 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
             .args(["build", "--release"])
             .args(packages),
     )?;
+    let mut arguments = args.args;
+    // A question by its name alone.
+    if arguments
+        .first()
+        .is_some_and(|first| !first.starts_with('-'))
+    {
+        arguments.insert(0, "--only".to_owned());
+    }
     let tool = process::cargo("")
         .args([
             "run",
@@ -32,7 +40,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
             "weft-load",
             "--",
         ])
-        .args(args.args)
+        .args(arguments)
         .stdin(Stdio::null())
         .status()?;
     if !tool.success() {

@@ -13,7 +13,7 @@ pub(crate) struct Guest {
     pub(crate) tests: bool,
 }
 
-pub(crate) const GUESTS: [Guest; 6] = [
+pub(crate) const GUESTS: [Guest; 7] = [
     Guest {
         folder: "guest-sdk/rust",
         tests: true,
@@ -32,6 +32,10 @@ pub(crate) const GUESTS: [Guest; 6] = [
     },
     Guest {
         folder: "samples/rust/photo-pipeline",
+        tests: true,
+    },
+    Guest {
+        folder: "samples/polyglot/rust",
         tests: true,
     },
     Guest {

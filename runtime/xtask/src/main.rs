@@ -6,6 +6,7 @@
 mod bench;
 mod crash;
 mod demo;
+mod foreign;
 mod guests;
 mod lint;
 mod process;

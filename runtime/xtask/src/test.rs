@@ -1,5 +1,6 @@
 //! Every test there is, and one closing line with their number, whatever became of them.
 
+use crate::foreign::SUITES;
 use crate::guests::{GUESTS, ensure_target};
 use crate::process;
 
@@ -19,6 +20,19 @@ pub(crate) fn run() -> anyhow::Result<()> {
     for guest in GUESTS.iter().filter(|guest| guest.tests) {
         let mut cargo = process::cargo(guest.folder);
         tally.count(cargo.args(["test", "--workspace", "--no-fail-fast"]))?;
+    }
+    for suite in &SUITES {
+        match suite.run() {
+            Ok(counts) => {
+                tally.passed += counts.passed;
+                tally.failed += counts.failed;
+                tally.broken += u64::from(!counts.succeeded && counts.failed == 0);
+            }
+            Err(error) => {
+                eprintln!("{}: {error:#}", suite.folder);
+                tally.broken += 1;
+            }
+        }
     }
     let mut docs = process::cargo("");
     docs.env("RUSTDOCFLAGS", "-D warnings");

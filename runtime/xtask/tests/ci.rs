@@ -30,6 +30,10 @@ impl Machine {
         machine.program("cargo", &cargo);
         machine.program("rustc", "echo release: 1.2.3");
         machine.program("rustup", "exit 1");
+        // What the tests of other languages need is there.
+        machine.program("go", "exit 0");
+        machine.program("clang-19", "echo /bin/sh");
+        machine.program("apt-get", "exit 0");
         machine
     }
 

@@ -77,6 +77,8 @@ enum Question {
     Workers,
     /// Signals, calls and locks of one entity and of a thousand
     Entities,
+    /// The same sample in every language: building, size, calls, steps, memory
+    Languages,
 }
 
 #[tokio::main]
@@ -99,7 +101,11 @@ async fn main() -> anyhow::Result<()> {
     let all = Question::value_variants();
     for question in all
         .iter()
-        .filter(|q| args.only.is_empty() || args.only.contains(q))
+        // The tools of five languages are needed only where they are asked for.
+        .filter(|q| match args.only.is_empty() {
+            true => **q != Question::Languages,
+            false => args.only.contains(q),
+        })
     {
         match question {
             Question::Hello => {
@@ -116,6 +122,7 @@ async fn main() -> anyhow::Result<()> {
                 question::workers::measure(plan, args.python.as_deref(), &mut report).await?;
             }
             Question::Entities => question::entities::measure(plan, &mut report).await?,
+            Question::Languages => question::languages::measure(&mut report).await?,
         }
     }
     if let Some(before) = before {

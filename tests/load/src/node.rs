@@ -47,11 +47,26 @@ impl Subject {
     }
 
     pub(crate) async fn upload(&self, name: &str, wasm: Vec<u8>) -> anyhow::Result<()> {
+        self.uploaded(name, wasm).await.map(drop)
+    }
+
+    /// Uploads a component; what the node answers.
+    pub(crate) async fn uploaded(&self, name: &str, wasm: Vec<u8>) -> anyhow::Result<Value> {
         let path = format!("/apps/{APP}/components/{name}");
         let request = self.admin(Method::PUT, &path);
         let request = request.header("content-type", "application/wasm");
-        self.send(request.body(wasm)).await?;
-        Ok(())
+        self.send(request.body(wasm)).await
+    }
+
+    /// Runs an activity once.
+    pub(crate) async fn invoke(
+        &self,
+        function: &str,
+        input: &Value,
+    ) -> anyhow::Result<reqwest::Response> {
+        let path = format!("/apps/{APP}/functions/{function}/invoke");
+        let answer = self.admin(Method::POST, &path).json(input).send().await?;
+        Ok(answer.error_for_status()?)
     }
 
     /// Where an HTTP function is called.

@@ -35,6 +35,10 @@ enum Template {
     Typescript,
     /// A declarative workflow with scenarios that test it
     Workflow,
+    /// An orchestrator and an activity in Go
+    Go,
+    /// An orchestrator and an activity in C
+    C,
 }
 
 /// The files of a template: where they go and what they hold.
@@ -90,6 +94,14 @@ const WORKFLOW: Files = files!("workflow":
     "tests/refused.json",
     "README.md",
 );
+const GO: Files = files!("go":
+    "weft.toml",
+    "go.mod" = "module.txt",
+    "main.go",
+    "main_test.go",
+    "README.md",
+);
+const C: Files = files!("c": "weft.toml", "app.c", "README.md");
 
 impl Template {
     fn files(self) -> Files {
@@ -99,6 +111,8 @@ impl Template {
             Self::Python => PYTHON,
             Self::Typescript => TYPESCRIPT,
             Self::Workflow => WORKFLOW,
+            Self::Go => GO,
+            Self::C => C,
         }
     }
 
@@ -108,6 +122,8 @@ impl Template {
             Self::RustHttp | Self::Workflow => None,
             Self::Python => Some(&sdk::PYTHON),
             Self::Typescript => Some(&sdk::TYPESCRIPT),
+            Self::Go => Some(&sdk::GO),
+            Self::C => Some(&sdk::C),
         }
     }
 
@@ -117,6 +133,7 @@ impl Template {
             Self::Python => "/build\n/.venv\n/.weft\n__pycache__\n",
             Self::Typescript => "/build\n/node_modules\n/.weft\n",
             Self::Workflow => "/.weft\n",
+            Self::Go | Self::C => "/build\n/.weft\n",
         }
     }
 }
@@ -136,9 +153,9 @@ pub(crate) fn run(args: &Args, target: &Target) -> Result<()> {
     }
     let here = std::env::current_dir()?;
     let sdk = args.template.kit().map(|kit| {
-        // Python finds its SDK by looking, so that there is nowhere to name another one.
-        let given = args.sdk_path.as_deref();
-        let given = given.filter(|_| args.template != Template::Python);
+        // The others find their SDK by looking, so that there is nowhere to name another one.
+        let named = matches!(args.template, Template::Rust | Template::Typescript);
+        let given = args.sdk_path.as_deref().filter(|_| named);
         anyhow::Ok((kit, sdk::Source::find(kit, given, &here)?))
     });
     let sdk = sdk.transpose()?;

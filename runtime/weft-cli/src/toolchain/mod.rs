@@ -4,8 +4,11 @@
 //! has changed, nothing runs. Tools are kept in the project (`.venv`, `node_modules`), never
 //! installed for the whole machine.
 
+mod c;
 mod cache;
+mod component;
 pub(crate) mod embedded;
+mod go;
 mod javascript;
 mod python;
 mod tool;
@@ -26,15 +29,19 @@ const SCRATCH: &str = ".weft/build";
 pub(crate) enum Language {
     Python,
     JavaScript,
+    Go,
+    C,
 }
 
 impl Language {
-    pub(crate) const ALL: [Self; 2] = [Self::Python, Self::JavaScript];
+    pub(crate) const ALL: [Self; 4] = [Self::Python, Self::JavaScript, Self::Go, Self::C];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Python => "Python",
             Self::JavaScript => "TypeScript and JavaScript",
+            Self::Go => "Go",
+            Self::C => "C",
         }
     }
 
@@ -43,11 +50,16 @@ impl Language {
     /// # Errors
     /// An ending that no language has.
     fn of(source: &Path) -> Result<Self> {
+        if source.join("go.mod").is_file() {
+            return Ok(Self::Go);
+        }
         match source.extension().and_then(|ending| ending.to_str()) {
             Some("py") => Ok(Self::Python),
             Some("ts" | "mts" | "js" | "mjs") => Ok(Self::JavaScript),
+            Some("c") => Ok(Self::C),
             _ => bail!(
-                "components are not made of {}; `source` names a file that ends in .py, .ts or .js",
+                "components are not made of {}; `source` names a file that ends in .py, .ts, .js or \
+                 .c, or the folder of a Go module",
                 source.display()
             ),
         }
@@ -58,6 +70,8 @@ impl Language {
         match self {
             Self::Python => &python::TOOLS,
             Self::JavaScript => &javascript::TOOLS,
+            Self::Go => &go::TOOLS,
+            Self::C => &c::TOOLS,
         }
     }
 }
@@ -110,6 +124,8 @@ impl Job {
         match self.language {
             Language::Python => python::build(self),
             Language::JavaScript => javascript::build(self),
+            Language::Go => go::build(self),
+            Language::C => c::build(self),
         }
     }
 
@@ -125,6 +141,16 @@ impl Job {
             crate::sdk::write_file(&path, text).with_context(|| path.display().to_string())?;
         }
         Ok(scratch)
+    }
+
+    /// Puts the component where the manifest says.
+    fn write(&self, component: &[u8]) -> Result<()> {
+        if let Some(folder) = self.component.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let new = self.component.with_extension("new");
+        std::fs::write(&new, component).with_context(|| new.display().to_string())?;
+        Ok(std::fs::rename(&new, &self.component)?)
     }
 
     fn name(&self) -> String {
@@ -153,7 +179,7 @@ mod tests {
         assert_eq!(of("app.py").unwrap(), Language::Python);
         assert_eq!(of("src/app.ts").unwrap(), Language::JavaScript);
         let error = of("app.rb").unwrap_err().to_string();
-        assert!(error.contains("ends in .py, .ts or .js"), "{error}");
+        assert!(error.contains("ends in .py, .ts, .js or .c"), "{error}");
     }
 
     #[test]

@@ -67,10 +67,15 @@ async fn refuses_what_is_no_component() {
             wat("(component)"),
         ),
         (
-            "exports nothing that can be run: it exports the function f",
-            wat("(component (core module $m (func (export \"f\")))
+            "f: x holds a resource, which lives in one instance only",
+            wat(
+                "(component (core module $m (func (export \"f\") (param i32)))
                  (core instance $i (instantiate $m))
-                 (func (export \"f\") (canon lift (core func $i \"f\"))))"),
+                 (type $r (resource (rep i32)))
+                 (export $s \"r\" (type $r))
+                 (func (export \"f\") (param \"x\" (own $s))
+                    (canon lift (core func $i \"f\"))))",
+            ),
         ),
         (
             "imports what is not offered",

@@ -4,6 +4,7 @@ pub(crate) mod call;
 pub(crate) mod cold;
 pub(crate) mod entities;
 pub(crate) mod hello;
+pub(crate) mod languages;
 pub(crate) mod manage;
 pub(crate) mod memory;
 pub(crate) mod recovery;

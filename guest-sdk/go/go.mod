@@ -1,0 +1,3 @@
+module weft.dev/sdk
+
+go 1.24
