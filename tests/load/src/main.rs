@@ -34,6 +34,9 @@ struct Args {
     /// Measure this only; may be repeated
     #[arg(long, value_enum)]
     only: Vec<Question>,
+    /// Of the orchestrations, only those whose name contains this, such as "sequence"
+    #[arg(long)]
+    workload: Option<String>,
     /// A `wasmtime` program, to measure `wasmtime serve` as well
     #[arg(long)]
     wasmtime: Option<PathBuf>,
@@ -113,7 +116,9 @@ async fn main() -> anyhow::Result<()> {
             }
             Question::Call => question::call::measure(plan, &mut report).await?,
             Question::Cold => question::cold::measure(&mut report).await?,
-            Question::Steps => question::steps::measure(plan, &mut report).await?,
+            Question::Steps => {
+                question::steps::measure(plan, args.workload.as_deref(), &mut report).await?;
+            }
             Question::Scale => question::scale::measure(&mut report).await?,
             Question::Memory => question::memory::measure(&mut report).await?,
             Question::Recovery => question::recovery::measure(&mut report).await?,

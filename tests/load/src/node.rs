@@ -32,13 +32,24 @@ impl Subject {
 
     /// Uploads `hello-http`; returns the request that calls it.
     pub(crate) async fn hello(&self) -> anyhow::Result<Request> {
+        self.hello_with("hello", &json!({"auth": "anonymous"}))
+            .await
+    }
+
+    /// The same, with instances that serve many requests.
+    pub(crate) async fn hello_kept(&self) -> anyhow::Result<Request> {
+        let limits = json!({"requests_per_instance": 10_000});
+        let settings = json!({"auth": "anonymous", "limits": limits});
+        self.hello_with("hello-kept", &settings).await
+    }
+
+    async fn hello_with(&self, name: &str, settings: &Value) -> anyhow::Result<Request> {
         let wasm = component("samples/rust/hello-http", "hello_http");
-        self.upload("hello", wasm).await?;
-        let path = format!("/apps/{APP}/functions/hello");
-        let settings = json!({"auth": "anonymous"});
-        self.send(self.admin(Method::PUT, &path).json(&settings))
+        self.upload(name, wasm).await?;
+        let path = format!("/apps/{APP}/functions/{name}");
+        self.send(self.admin(Method::PUT, &path).json(settings))
             .await?;
-        Request::new("GET", &self.function("hello"), None, "")
+        Request::new("GET", &self.function(name), None, "")
     }
 
     /// Uploads the orchestrations that are measured.
@@ -229,6 +240,21 @@ impl Subject {
         let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
         let kib: f64 = kib.context("no VmRSS")?.trim().parse()?;
         Ok(kib * 1024.0)
+    }
+
+    /// Seconds of processor time that the node has taken so far.
+    pub(crate) fn processor_seconds(&self) -> anyhow::Result<f64> {
+        /// What Linux counts `/proc` in, whatever the kernel's own clock is.
+        const TICKS_PER_SECOND: f64 = 100.0;
+        let path = format!("/proc/{}/stat", self.node.pid());
+        let stat = std::fs::read_to_string(&path)
+            .with_context(|| format!("{path}: processor time is read on Linux only"))?;
+        // The name in parentheses may hold anything; the times are the 12th and 13th field after it.
+        let (_, fields) = stat.rsplit_once(')').context("no name")?;
+        let mut fields = fields.split_whitespace().skip(11);
+        let mut time =
+            || -> anyhow::Result<f64> { Ok(fields.next().context("too short")?.parse()?) };
+        Ok((time()? + time()?) / TICKS_PER_SECOND)
     }
 
     fn admin(&self, method: Method, path: &str) -> RequestBuilder {

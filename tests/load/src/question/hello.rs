@@ -26,6 +26,8 @@ struct Server {
     name: &'static str,
     request: Request,
     rounds: Vec<Sample>,
+    /// Microseconds of the node's processor time for each request, where it is the node.
+    processor: Vec<f64>,
 }
 
 pub(crate) async fn measure(
@@ -38,6 +40,7 @@ pub(crate) async fn measure(
     let mut servers = vec![
         Server::new("bare axum", Request::new("GET", &bare.url, None, "")?),
         Server::new("weft", subject.hello().await?),
+        Server::new("weft, instances kept", subject.hello_kept().await?),
     ];
     let mut others = Vec::new();
     if let Some(program) = wasmtime {
@@ -51,16 +54,20 @@ pub(crate) async fn measure(
     for connections in CONNECTIONS {
         for server in &mut servers {
             server.rounds.clear();
+            server.processor.clear();
             drive(&server.request, connections, Until::Passed(WARM_UP)).await?;
         }
         for _ in 0..plan.rounds {
             for server in &mut servers {
+                let before = subject.processor_seconds()?;
                 let sample = drive(&server.request, connections, Until::Passed(plan.round)).await?;
+                let spent = subject.processor_seconds()? - before;
+                let each = spent / sample.latencies.len().max(1) as f64;
+                server.processor.push(each * 1e6);
                 server.rounds.push(sample);
             }
         }
-        let question =
-            format!("hello over HTTP, a new instance for each request, {connections} connections");
+        let question = format!("hello over HTTP, {connections} connections");
         report.add(&question, figures(&servers, connections));
     }
     Ok(())
@@ -94,7 +101,7 @@ fn figures(servers: &[Server], connections: usize) -> Vec<Figure> {
         for (share, shown) in [(0.5, "p50"), (0.99, "p99")] {
             let times = server.each(|round| millis(round.quantile(share)));
             let figure = Figure::of(name(server, shown), "ms", times);
-            let aimed = server.name == "weft" && share > 0.9 && connections > 1;
+            let aimed = server.name.starts_with("weft") && share > 0.9 && connections > 1;
             figures.push(if aimed {
                 figure.aiming(Aim::AtMost(2.0))
             } else {
@@ -102,22 +109,29 @@ fn figures(servers: &[Server], connections: usize) -> Vec<Figure> {
             });
         }
     }
-    let [bare, weft, others @ ..] = servers else {
+    let [bare, weft, kept, others @ ..] = servers else {
         return figures;
     };
+    for server in [weft, kept] {
+        let of = name(server, "processor time of a request");
+        figures.push(Figure::of(of, "us", server.processor.clone()));
+    }
     // Each round beside the one that ran just before it.
-    let ratio = |other: &Server| -> Vec<f64> {
-        let pairs = weft.rounds.iter().zip(&other.rounds);
+    let ratio_of = |server: &Server, other: &Server| -> Vec<f64> {
+        let pairs = server.rounds.iter().zip(&other.rounds);
         pairs
-            .map(|(weft, other)| weft.per_second() / other.per_second())
+            .map(|(server, other)| server.per_second() / other.per_second())
             .collect()
     };
+    let ratio = |other: &Server| ratio_of(weft, other);
     let aimed = |figure: Figure, least: f64| match connections {
         1 => figure,
         _ => figure.aiming(Aim::AtLeast(least)),
     };
     let share = Figure::of(name(weft, "share of bare axum"), "x", ratio(bare));
     figures.push(aimed(share, 0.30));
+    let share = Figure::of(name(kept, "share of bare axum"), "x", ratio_of(kept, bare));
+    figures.push(aimed(share, 0.50));
     for (other, least) in others.iter().zip([4.0, 1.5]) {
         let what = format!("times {}", other.name);
         figures.push(aimed(
@@ -134,6 +148,7 @@ impl Server {
             name,
             request,
             rounds: Vec::new(),
+            processor: Vec::new(),
         }
     }
 

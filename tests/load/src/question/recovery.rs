@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use serde_json::Value;
 
 use crate::drive::{Until, drive};
@@ -36,9 +36,9 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
     start(&subject, IDLE - OPEN).await?;
     // The last ones are evicted from memory after their turn.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let (from, before) = (Instant::now(), processor_seconds(&subject)?);
+    let (from, before) = (Instant::now(), subject.processor_seconds()?);
     tokio::time::sleep(WATCH).await;
-    let spent = processor_seconds(&subject)? - before;
+    let spent = subject.processor_seconds()? - before;
     let share = spent / from.elapsed().as_secs_f64() * 100.0;
     let resident = subject.resident()? / f64::from(1 << 20);
     report.add(
@@ -67,18 +67,4 @@ async fn start(subject: &Subject, count: u64) -> anyhow::Result<()> {
     subject
         .until_metric("weft_turns_total", turns + count as f64)
         .await
-}
-
-/// Seconds of processor time that the node has taken so far.
-fn processor_seconds(subject: &Subject) -> anyhow::Result<f64> {
-    /// What Linux counts `/proc` in, whatever the kernel's own clock is.
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let path = format!("/proc/{}/stat", subject.node.pid());
-    let stat = std::fs::read_to_string(&path)
-        .with_context(|| format!("{path}: processor time is read on Linux only"))?;
-    // The name in parentheses may hold anything; the times are the 12th and 13th field after it.
-    let (_, fields) = stat.rsplit_once(')').context("no name")?;
-    let mut fields = fields.split_whitespace().skip(11);
-    let mut time = || -> anyhow::Result<f64> { Ok(fields.next().context("too short")?.parse()?) };
-    Ok((time()? + time()?) / TICKS_PER_SECOND)
 }

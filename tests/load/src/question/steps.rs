@@ -42,24 +42,35 @@ const WORKLOADS: [Workload; 3] = [
 struct Rounds {
     samples: Vec<Sample>,
     commits_per_step: Vec<f64>,
+    /// Microseconds.
+    processor_per_step: Vec<f64>,
 }
 
-pub(crate) async fn measure(plan: Plan, report: &mut Report) -> anyhow::Result<()> {
+/// `only` is a part of the name of what is wanted.
+pub(crate) async fn measure(
+    plan: Plan,
+    only: Option<&str>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let subject = Subject::start();
     subject.orchestrations().await?;
+    let wanted: Vec<&Workload> = WORKLOADS
+        .iter()
+        .filter(|workload| only.is_none_or(|part| workload.name.contains(part)))
+        .collect();
     for clients in CLIENTS {
         let mut requests = Vec::new();
-        for workload in &WORKLOADS {
+        for workload in &wanted {
             let request = subject.run(workload.orchestrator, workload.steps)?;
             drive(&request, clients, Until::Passed(WARM_UP)).await?;
             requests.push((request, Rounds::default()));
         }
         for _ in 0..plan.rounds {
-            for ((request, rounds), workload) in requests.iter_mut().zip(&WORKLOADS) {
+            for ((request, rounds), workload) in requests.iter_mut().zip(&wanted) {
                 round(&subject, request, clients, plan, workload, rounds).await?;
             }
         }
-        for ((_, rounds), workload) in requests.iter().zip(&WORKLOADS) {
+        for ((_, rounds), workload) in requests.iter().zip(&wanted) {
             let question = format!("Orchestrations with {}, {clients} clients", workload.name);
             report.add(&question, figures(workload, clients, rounds));
         }
@@ -76,10 +87,13 @@ async fn round(
     rounds: &mut Rounds,
 ) -> anyhow::Result<()> {
     let before = subject.metric("weft_store_commits_total").await?;
+    let processor = subject.processor_seconds()?;
     let sample = drive(request, clients, Until::Passed(plan.round)).await?;
     let commits = subject.metric("weft_store_commits_total").await? - before;
     let steps = sample.latencies.len() as f64 * f64::from(workload.steps);
     rounds.commits_per_step.push(commits / steps);
+    let processor = subject.processor_seconds()? - processor;
+    rounds.processor_per_step.push(processor / steps * 1e6);
     rounds.samples.push(sample);
     Ok(())
 }
@@ -109,6 +123,11 @@ fn figures(workload: &Workload, clients: usize, rounds: &Rounds) -> Vec<Figure> 
             name("commits of a step"),
             "",
             rounds.commits_per_step.clone(),
+        ),
+        Figure::of(
+            name("processor time of a step"),
+            "us",
+            rounds.processor_per_step.clone(),
         ),
     ]
 }
