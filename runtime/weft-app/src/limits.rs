@@ -15,6 +15,14 @@ pub struct Limits {
     pub timeout_ms: u32,
     /// Invocations that run at one time on a node; more are refused.
     pub concurrency: u32,
+    /// Requests that one instance of an HTTP function serves, one after another; 1 makes a new
+    /// instance for each.
+    #[serde(default = "one")]
+    pub requests_per_instance: u32,
+}
+
+fn one() -> u32 {
+    1
 }
 
 impl Default for Limits {
@@ -23,6 +31,7 @@ impl Default for Limits {
             memory_mib: 128,
             timeout_ms: 30_000,
             concurrency: 100,
+            requests_per_instance: one(),
         }
     }
 }
@@ -43,12 +52,20 @@ pub struct LimitSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub concurrency: Option<u32>,
+    /// Requests that one instance of an HTTP function serves, one after another (default 1: a new
+    /// instance for each). With more, what the function keeps in memory is there again at a later
+    /// request of the same function; other functions and tenants never see it. An instance that
+    /// fails serves no other request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub requests_per_instance: Option<u32>,
 }
 
 impl LimitSettings {
     const MEMORY_MIB_MAX: u32 = 1024;
     const TIMEOUT_MS_MAX: u32 = 900_000;
     const CONCURRENCY_MAX: u32 = 10_000;
+    const REQUESTS_PER_INSTANCE_MAX: u32 = 100_000;
 
     #[must_use]
     pub fn resolve(self) -> Limits {
@@ -57,6 +74,9 @@ impl LimitSettings {
             memory_mib: self.memory_mib.unwrap_or(default.memory_mib),
             timeout_ms: self.timeout_ms.unwrap_or(default.timeout_ms),
             concurrency: self.concurrency.unwrap_or(default.concurrency),
+            requests_per_instance: self
+                .requests_per_instance
+                .unwrap_or(default.requests_per_instance),
         }
     }
 
@@ -77,8 +97,18 @@ impl LimitSettings {
             memory_mib: field("memory_mib", Self::MEMORY_MIB_MAX, " MiB"),
             timeout_ms: field("timeout_ms", Self::TIMEOUT_MS_MAX, " ms"),
             concurrency: field("concurrency", Self::CONCURRENCY_MAX, ""),
+            requests_per_instance: field(
+                "requests_per_instance",
+                Self::REQUESTS_PER_INSTANCE_MAX,
+                "",
+            ),
         }
     }
 
-    pub(crate) const KEYS: &'static [&'static str] = &["memory_mib", "timeout_ms", "concurrency"];
+    pub(crate) const KEYS: &'static [&'static str] = &[
+        "memory_mib",
+        "timeout_ms",
+        "concurrency",
+        "requests_per_instance",
+    ];
 }

@@ -113,6 +113,10 @@ impl Settings {
                 "an orchestrator makes no requests; call an activity that does",
             );
         }
+        if kind != FunctionKind::Http && self.limits.requests_per_instance.is_some() {
+            let at = join(&join(pointer, "limits"), "requests_per_instance");
+            faults.push(Fault::new(at, "only instances of HTTP functions are kept"));
+        }
         faults
     }
 }

@@ -11,19 +11,28 @@ use tokio::time::Sleep;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::CallError;
+use crate::reuse::Warm;
 
-/// A guest that still runs; dropping it frees the instance.
-pub(crate) type Work = Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>;
+/// A guest that still runs; dropping it frees the instance. One that is kept for further requests
+/// comes out at its end.
+pub(crate) type Work = Pin<Box<dyn Future<Output = Result<Option<Box<Warm>>, CallError>> + Send>>;
+
+/// What is left of a guest that has begun its response.
+pub(crate) enum Left {
+    Running(Work),
+    /// It has returned, and may serve again where it is kept.
+    Done(Option<Box<Warm>>),
+}
 
 /// A response's body, streamed from the guest while it is read. Nothing runs behind it but what
 /// polling it runs. Dropped before its end, it stops the guest; dropped at its end, it leaves the
 /// guest to finish what it does after responding, within its time.
 pub struct Body {
     inner: HyperOutgoingBody,
-    work: Option<Work>,
+    left: Left,
     ended: bool,
     /// Bytes that may still come.
-    left: u64,
+    bytes_left: u64,
     bytes_max: u64,
     idle: Option<Pin<Box<Sleep>>>,
     idle_max: Duration,
@@ -32,15 +41,15 @@ pub struct Body {
 impl Body {
     pub(crate) fn new(
         inner: HyperOutgoingBody,
-        work: Option<Work>,
+        left: Left,
         bytes_max: u64,
         idle_max: Duration,
     ) -> Self {
         Self {
             inner,
-            work,
+            left,
             ended: false,
-            left: bytes_max,
+            bytes_left: bytes_max,
             bytes_max,
             idle: None,
             idle_max,
@@ -49,14 +58,14 @@ impl Body {
 
     fn count(&mut self, frame: &Frame<Bytes>) -> Result<(), CallError> {
         let len = frame.data_ref().map_or(0, |data| data.remaining() as u64);
-        if len > self.left {
+        if len > self.bytes_left {
             return Err(CallError::Limit {
                 what: "the bytes of a response",
                 max: self.bytes_max,
                 message: "the function sends more".to_owned(),
             });
         }
-        self.left -= len;
+        self.bytes_left -= len;
         Ok(())
     }
 
@@ -74,7 +83,7 @@ impl Body {
 
     /// Ends the guest and the body.
     fn fail(&mut self, error: CallError) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
-        self.work = None;
+        self.left = Left::Done(None);
         self.ended = true;
         Poll::Ready(Some(Err(error)))
     }
@@ -92,14 +101,20 @@ impl http_body::Body for Body {
         if this.ended {
             return Poll::Ready(None);
         }
-        if let Some(work) = &mut this.work {
+        if let Left::Running(work) = &mut this.left {
             match work.as_mut().poll(cx) {
-                Poll::Ready(Ok(())) => this.work = None,
+                Poll::Ready(Ok(warm)) => this.left = Left::Done(warm),
                 Poll::Ready(Err(error)) => return this.fail(error),
                 Poll::Pending => {}
             }
         }
-        match Pin::new(&mut this.inner).poll_frame(cx) {
+        let mut polled = Pin::new(&mut this.inner).poll_frame(cx);
+        if polled.is_pending() && matches!(this.left, Left::Done(Some(_))) {
+            // It has returned and left its response open, which ends with the instance.
+            this.left = Left::Done(None);
+            polled = Pin::new(&mut this.inner).poll_frame(cx);
+        }
+        match polled {
             Poll::Ready(Some(Ok(frame))) => {
                 this.idle = None;
                 match this.count(&frame) {
@@ -131,14 +146,23 @@ impl http_body::Body for Body {
 impl Drop for Body {
     fn drop(&mut self) {
         let complete = self.ended || self.inner.is_end_stream();
-        if let Some(work) = self.work.take().filter(|_| complete)
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(async move {
-                if let Err(error) = work.await {
-                    tracing::debug!(%error, "a function failed after its response");
-                }
-            });
+        match std::mem::replace(&mut self.left, Left::Done(None)) {
+            Left::Done(Some(warm)) => warm.rest(),
+            Left::Running(work) if complete => {
+                let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+                    return;
+                };
+                runtime.spawn(async move {
+                    match work.await {
+                        Ok(Some(warm)) => warm.rest(),
+                        Ok(None) => {}
+                        Err(error) => {
+                            tracing::debug!(%error, "a function failed after its response");
+                        }
+                    }
+                });
+            }
+            Left::Running(_) | Left::Done(None) => {}
         }
     }
 }

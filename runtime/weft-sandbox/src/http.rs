@@ -5,6 +5,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use crate::body::Work;
+use crate::body::{Left, Work};
 use crate::config::Invocation;
+use crate::reuse::Warm;
 use crate::state::Role;
 use crate::{Body, CallError, Sandbox};
 
@@ -28,7 +30,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Answer = Result<Response<HyperOutgoingBody>, ErrorCode>;
 
 impl Sandbox {
-    /// Calls an HTTP function in a new instance. Bodies stream in both directions; dropping the
+    /// Calls an HTTP function: in a new instance, unless the function asks for instances to be
+    /// kept and one waits for it. Bodies stream in both directions; dropping the
     /// future or the response's body stops the guest.
     ///
     /// # Errors
@@ -48,7 +51,23 @@ impl Sandbox {
         loaded.http()?;
         let request = prepare(&call, request, limits.request_bytes_max)?;
         let timeout = Duration::from_millis(call.function.limits.timeout_ms.into());
-        let mut store = self.store(call, Role::Http, timeout);
+        let uses = call.function.limits.requests_per_instance;
+        let kept = match uses > 1 {
+            true => self.rested().take(&call),
+            false => None,
+        };
+        let (mut store, proxy, left) = match kept {
+            Some(warm) => {
+                let left = warm.left();
+                let Warm {
+                    mut store, proxy, ..
+                } = *warm;
+                store.data_mut().begin_again();
+                store.set_epoch_deadline(1);
+                (store, Some(proxy), left)
+            }
+            None => (self.store(call, Role::Http, timeout), None, uses),
+        };
         let (sender, receiver) = oneshot::channel();
         let bad = |error: wasmtime::Error| CallError::BadRequest(error.to_string());
         let http = &mut store.data_mut().http();
@@ -56,52 +75,65 @@ impl Sandbox {
             .new_incoming_request(Scheme::Http, request)
             .map_err(bad)?;
         let out = http.new_response_outparam(sender).map_err(bad)?;
+        let home = Arc::downgrade(self.rested());
         let guest = async move {
             let handle = async {
-                let proxy = loaded.http().expect("it was just there");
-                let proxy = proxy.instantiate_async(&mut store).await?;
+                let proxy = match proxy {
+                    Some(proxy) => proxy,
+                    None => {
+                        let proxy = loaded.http().expect("it was just there");
+                        proxy.instantiate_async(&mut store).await?
+                    }
+                };
                 let handler = proxy.wasi_http_incoming_handler();
-                handler.call_handle(&mut store, incoming, out).await
+                handler.call_handle(&mut store, incoming, out).await?;
+                Ok(proxy)
             };
             let result = tokio::time::timeout(timeout, handle).await;
-            let result = match result {
-                Ok(result) => result.map_err(|error| store.data().explain(&error)),
-                Err(_) => Err(CallError::Timeout(timeout)),
+            let result: Result<_, wasmtime::Error> = match result {
+                Ok(result) => result,
+                Err(_) => return Err(CallError::Timeout(timeout)),
             };
-            drop((store, admitted));
+            let result = match result {
+                Ok(proxy) => Ok(Warm::after(store, proxy, left, &home)),
+                Err(error) => Err(store.data().explain(&error)),
+            };
+            drop(admitted);
             result
         };
-        let (answer, work) = first_answer(Box::pin(guest), receiver).await?;
+        let (answer, left) = first_answer(Box::pin(guest), receiver).await?;
         let response = answer.map_err(|code| CallError::ErrorResponse(format!("{code:?}")))?;
         let (bytes_max, idle_max) = (limits.output_bytes_max, limits.idle_max);
-        Ok(response.map(|body| Body::new(body, work, bytes_max, idle_max)))
+        Ok(response.map(|body| Body::new(body, left, bytes_max, idle_max)))
     }
 }
 
-/// Runs the guest up to its response; returns what is left of it to run.
+/// Runs the guest up to its response; returns what is left of it.
 async fn first_answer(
     work: Work,
     mut receiver: oneshot::Receiver<Answer>,
-) -> Result<(Answer, Option<Work>), CallError> {
-    let mut work = Some(work);
+) -> Result<(Answer, Left), CallError> {
+    let mut left = Left::Running(work);
     let answer = poll_fn(|cx| {
-        if let Some(running) = &mut work
+        if let Left::Running(running) = &mut left
             && let Poll::Ready(result) = running.as_mut().poll(cx)
         {
-            work = None;
-            if let Err(error) = result {
-                return Poll::Ready(Err(error));
-            }
+            left = match result {
+                Ok(warm) => Left::Done(warm),
+                Err(error) => return Poll::Ready(Err(error)),
+            };
         }
         match Pin::new(&mut receiver).poll(cx) {
             Poll::Ready(Ok(answer)) => Poll::Ready(Ok(answer)),
-            Poll::Ready(Err(_)) if work.is_none() => Poll::Ready(Err(CallError::NoResponse)),
+            Poll::Ready(Err(_)) if matches!(left, Left::Done(_)) => {
+                Poll::Ready(Err(CallError::NoResponse))
+            }
             // The guest gave up the right to answer; how it ends says why.
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
         }
     });
     let answer = answer.await?;
-    Ok((answer, work))
+    Ok((answer, left))
 }
 
 fn prepare<B>(

@@ -32,6 +32,7 @@ mod logs;
 mod native;
 mod plain;
 mod prepare;
+mod reuse;
 mod sandbox;
 mod services;
 mod state;

@@ -31,6 +31,7 @@ pub(crate) struct Logs(Arc<Shared>);
 struct Shared {
     sink: Arc<dyn LogSink>,
     call: Invocation,
+    bytes_max: usize,
     state: Mutex<State>,
 }
 
@@ -48,6 +49,7 @@ impl Logs {
         Self(Arc::new(Shared {
             sink,
             call,
+            bytes_max,
             state: Mutex::new(State {
                 left: bytes_max,
                 dropped: 0,
@@ -56,6 +58,12 @@ impl Logs {
                 tail: VecDeque::new(),
             }),
         }))
+    }
+
+    /// The invocation is over: what it has left unfinished is written, and the next one, where
+    /// the instance serves another, may write as much again.
+    pub(crate) fn end(&self) {
+        self.0.end();
     }
 
     pub(crate) fn stream(&self, level: LogLevel) -> LogStream {
@@ -151,12 +159,15 @@ impl Shared {
     }
 }
 
-impl Drop for Shared {
-    fn drop(&mut self) {
+impl Shared {
+    fn end(&self) {
         let (stdout, stderr, dropped) = {
             let mut state = self.state();
+            state.left = self.bytes_max;
+            state.tail.clear();
             let stdout = std::mem::take(&mut state.stdout);
-            (stdout, std::mem::take(&mut state.stderr), state.dropped)
+            let stderr = std::mem::take(&mut state.stderr);
+            (stdout, stderr, std::mem::take(&mut state.dropped))
         };
         self.line(LogLevel::Info, &stdout);
         self.line(LogLevel::Error, &stderr);
@@ -164,6 +175,12 @@ impl Drop for Shared {
             let text = format!("{dropped} bytes of log were dropped: the limit was reached");
             self.emit(LogLevel::Warn, text);
         }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -18,6 +18,7 @@ use crate::egress::Egress;
 use crate::engine::{self, Ticker};
 use crate::loaded::Loaded;
 use crate::native::NativeStore;
+use crate::reuse::Rested;
 use crate::services::Services;
 use crate::state::{NewStore, Role, State};
 use crate::{CallError, SetupError, UploadError};
@@ -38,6 +39,7 @@ struct Inner {
     gate: Gate,
     egress: Arc<Egress>,
     live: Arc<AtomicU64>,
+    rested: Arc<Rested>,
 }
 
 impl fmt::Debug for Sandbox {
@@ -68,6 +70,7 @@ impl Sandbox {
             gate: Gate::new(config.admission),
             egress: Arc::new(Egress::new(config.egress_allow.clone())),
             live: Arc::new(AtomicU64::new(0)),
+            rested: Arc::new(Rested::new(rested_max(&config))),
             config,
         })))
     }
@@ -96,6 +99,11 @@ impl Sandbox {
 
     pub(crate) fn gate(&self) -> &Gate {
         &self.0.gate
+    }
+
+    /// Instances that wait for another request of their function.
+    pub(crate) fn rested(&self) -> &Arc<Rested> {
+        &self.0.rested
     }
 
     /// A store for one call.
@@ -178,4 +186,9 @@ impl Sandbox {
     fn loaded(&self) -> std::sync::MutexGuard<'_, LruCache<Digest, Arc<Loaded>>> {
         self.0.loaded.lock().expect("no panic while it is held")
     }
+}
+
+/// Instances at rest take room that others may need: an eighth of the pool at most.
+fn rested_max(config: &Config) -> usize {
+    usize::try_from(config.pool.instances / 8).unwrap_or(usize::MAX)
 }

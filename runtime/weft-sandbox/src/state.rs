@@ -1,5 +1,6 @@
 //! What belongs to one instance of a guest: the data of its store, and the bounds that it runs
-//! under. Made for one call, dropped after it, never used again.
+//! under. Made for one call and dropped after it, unless the function asks for its instances to be
+//! kept for further requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -175,6 +176,12 @@ impl NewStore<'_> {
 }
 
 impl State {
+    /// A further request begins, with its own time and its own share of the log.
+    pub(crate) fn begin_again(&mut self) {
+        self.started = Instant::now();
+        self.cursors.clear();
+    }
+
     /// Called at each epoch while the guest computes.
     fn tick(&self) -> wasmtime::Result<UpdateDeadline> {
         match &self.role {

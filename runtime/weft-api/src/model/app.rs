@@ -168,6 +168,8 @@ pub(crate) struct LimitsView {
     memory_mib: u32,
     timeout_ms: u32,
     concurrency: u32,
+    /// Requests that one instance serves, one after another.
+    requests_per_instance: u32,
 }
 
 impl FunctionView {
@@ -193,6 +195,7 @@ impl FunctionView {
                 memory_mib: function.limits.memory_mib,
                 timeout_ms: function.limits.timeout_ms,
                 concurrency: function.limits.concurrency,
+                requests_per_instance: function.limits.requests_per_instance,
             },
             allowed_outbound_hosts: hosts.map(ToString::to_string).collect(),
             env: function.env.clone(),

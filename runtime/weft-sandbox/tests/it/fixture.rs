@@ -105,6 +105,7 @@ pub(crate) fn function(name: &str) -> Function {
             memory_mib: 64,
             timeout_ms: 20_000,
             concurrency: 50,
+            requests_per_instance: 1,
         },
         allowed_outbound_hosts: Vec::new(),
         env: BTreeMap::new(),

@@ -7,4 +7,5 @@ mod fixture;
 mod http;
 mod orchestrators;
 mod outbound;
+mod reuse;
 mod uploads;

@@ -1,5 +1,7 @@
 //! An HTTP handler made with `wasip2` alone. The path chooses how it misbehaves.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use wasip2::http::types::{
     Fields, IncomingBody, IncomingRequest, OutgoingBody, OutgoingRequest, OutgoingResponse,
     ResponseOutparam, Scheme,
@@ -19,6 +21,18 @@ impl wasip2::exports::http::incoming_handler::Guest for Handler {
             "/function" => {
                 let names = request.headers().get("x-weft-function");
                 answer(out, 200, &names.concat());
+            }
+            "/count" => {
+                static COUNT: AtomicU32 = AtomicU32::new(0);
+                let count = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
+                print!("request {count}");
+                answer(out, 200, count.to_string().as_bytes());
+            }
+            "/open" => {
+                // Returns and leaves its response open.
+                let mut body = Body::start(out, 200);
+                body.write(b"and then");
+                std::mem::forget(body);
             }
             "/echo" => echo(&request, out),
             "/trap" => panic!("no answer today"),

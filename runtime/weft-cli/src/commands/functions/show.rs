@@ -29,6 +29,10 @@ pub(super) async fn run(args: &Args, target: &Target) -> Result<()> {
         ("time", format!("{} ms", limits["timeout_ms"])),
         ("at one time", limits["concurrency"].to_string()),
     ];
+    if limits["requests_per_instance"].as_u64().unwrap_or(1) > 1 {
+        let requests = limits["requests_per_instance"].to_string();
+        lines.push(("requests of one instance", requests));
+    }
     if let Some(route) = function["trigger"]["route"].as_str() {
         let methods = list(&function["trigger"]["methods"]);
         let methods = if methods.is_empty() {
