@@ -82,7 +82,7 @@ impl Compiler {
 /// has 41 core instances.
 #[derive(Debug, Clone, Copy)]
 pub struct Pool {
-    /// Instances that exist at one time, running or parked (default 1500).
+    /// Instances that exist at one time, running or parked (default 4096).
     pub instances: u32,
     /// The largest linear memory of any function (default 1 GiB).
     pub memory_bytes_max: usize,
@@ -93,7 +93,7 @@ pub struct Pool {
 impl Default for Pool {
     fn default() -> Self {
         Self {
-            instances: 1500,
+            instances: 4096,
             memory_bytes_max: 1 << 30,
             memory_keep_resident: 2 << 20,
         }

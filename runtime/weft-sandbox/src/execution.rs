@@ -255,6 +255,8 @@ async fn until_parked(
     turn_max: Duration,
 ) -> Option<Result<Returned, CallError>> {
     let mut spent = Duration::ZERO;
+    // The first poll ends at an epoch at the latest, and is not worth two calls of the system.
+    let mut first = true;
     // Time in which it waited for something that is no durable task, over the whole turn.
     let mut waited = Duration::ZERO;
     let mut waits_since: Option<Instant> = None;
@@ -264,9 +266,11 @@ async fn until_parked(
             waited += waits_since
                 .take()
                 .map_or(Duration::ZERO, |since| since.elapsed());
-            let from = processor_time();
+            let from = (!std::mem::take(&mut first)).then(processor_time);
             let polled = guest.as_mut().poll(cx);
-            spent += processor_time().saturating_sub(from);
+            if let Some(from) = from {
+                spent += processor_time().saturating_sub(from);
+            }
             let mut park = durable.park();
             let yielded = std::mem::take(&mut park.yielded);
             match polled {

@@ -425,13 +425,14 @@ fn secrets_key(config: &Config) -> Result<[u8; 32], NodeError> {
 /// Orchestrations share the pool with everybody's requests and activities: parked ones and running
 /// turns together take half of it, so that any number of waiting instances leaves room to answer.
 fn worker_config(pool: Pool, payload_bytes_max: usize) -> weft_worker::Config {
-    let share = usize::try_from(pool.instances / 4)
-        .unwrap_or(usize::MAX)
-        .max(1);
+    let places = usize::try_from(pool.instances).unwrap_or(usize::MAX);
     let defaults = weft_worker::Config::default();
+    let turns_max = defaults.turns_max.min((places / 8).max(1));
     weft_worker::Config {
-        parked_max: defaults.parked_max.min(share),
-        turns_max: defaults.turns_max.min(share),
+        parked_max: defaults
+            .parked_max
+            .min((places / 2).saturating_sub(turns_max).max(1)),
+        turns_max,
         limits: weft_orchestration::Limits {
             payload_bytes_max,
             ..defaults.limits

@@ -29,8 +29,8 @@ const STATEMENTS_MAX: usize = 128;
 pub(crate) fn open_for_writing(path: &Path) -> Result<Connection, Error> {
     let mut conn = Connection::open(path).map_err(fault::of_sql)?;
     prepare(&conn).map_err(fault::of_sql)?;
-    // A full page cache of the tables that every turn touches.
-    conn.pragma_update(None, "cache_size", -65_536)
+    // Enough for the ends of the tables, which is what turns touch; the kernel keeps the rest.
+    conn.pragma_update(None, "cache_size", -24_576)
         .map_err(fault::of_sql)?;
     migrate(&mut conn, &MIGRATIONS)?;
     Ok(conn)
