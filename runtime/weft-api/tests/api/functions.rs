@@ -106,7 +106,12 @@ async fn settings_replace_what_was_set() {
     );
     assert_eq!(
         set["limits"],
-        json!({"memory_mib": 128, "timeout_ms": 5, "concurrency": 100})
+        json!({
+            "memory_mib": 128,
+            "timeout_ms": 5,
+            "concurrency": 100,
+            "requests_per_instance": 1,
+        })
     );
     assert_eq!(set["env"], json!({"A": "b"}));
     assert_eq!(node.get(&path).await.ok(), set);
