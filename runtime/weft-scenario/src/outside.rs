@@ -21,7 +21,8 @@ const TIMEOUT_MS: u64 = 120_000;
 impl World {
     /// Carries out an activity of a run.
     pub(crate) fn carry_out(&mut self, id: &InstanceId, task: &NewTask) {
-        let input: Value = serde_json::from_str(task.input.as_str()).unwrap_or_default();
+        let input: Value =
+            serde_json::from_str(task.input.text().unwrap_or_default()).unwrap_or_default();
         match task.name.as_str() {
             "workflow/respond" => {
                 let now = self.now_ms;
@@ -41,7 +42,9 @@ impl World {
             }
             name if name.starts_with("workflow/") => {
                 let result = match &self.local {
-                    Some(local) => local(name, task.input.as_str()).map(Payload::from),
+                    Some(local) => {
+                        local(name, task.input.text().unwrap_or("null")).map(Payload::from)
+                    }
                     None => Err(Failure::permanent(
                         "NotSupported",
                         format!("nothing here carries out {name}"),

@@ -30,7 +30,7 @@ mod plain;
 mod polyglot;
 mod retention;
 mod revisions;
-mod triggers;
 mod templates;
+mod triggers;
 mod workflow_deployment;
 mod workflows;
