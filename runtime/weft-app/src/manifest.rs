@@ -306,7 +306,7 @@ mod tests {
                  digits and '-' are allowed (charge would do)",
                 "components.b: the key `path` is missing",
                 "functions.f.limits.memory: unknown key (known keys: memory_mib, timeout_ms, \
-                 concurrency)",
+                 concurrency, requests_per_instance)",
                 "functions.f.component: there is no [components.c]",
             ]
         );

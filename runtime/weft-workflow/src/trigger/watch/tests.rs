@@ -136,8 +136,8 @@ impl World {
                 _ => None,
             })
         });
-        let state =
-            WatchState::read(start.expect("a start").input.text().unwrap()).expect("a state");
+        let input = start.expect("a start").input;
+        let state = WatchState::read(input.text().unwrap()).expect("a state");
         let (program, settings) = self.programs[&state.revision].clone();
         let id = "trigger".parse().expect("an id");
         let replay = Replay::new(id, self.history.clone(), Limits::default());
@@ -161,8 +161,8 @@ impl World {
             return true;
         }
         self.turns += 1;
-        self.inbox.clear();
         self.history.extend(turn.events);
+        self.inbox.clear();
         self.longest_history = self.longest_history.max(self.history.len());
         for timer in turn.timers {
             let at = timer.fire_at.as_millis();
@@ -170,8 +170,8 @@ impl World {
         }
         for task in turn.tasks {
             let input = serde_json::from_str(task.input.text().unwrap()).unwrap();
-            self.tasks
-                .push_back((task.execution, task.id, task.name, input));
+            let task = (task.execution, task.id, task.name, input);
+            self.tasks.push_back(task);
         }
         for outgoing in turn.messages {
             let Message::Start(start) = outgoing.message else {
@@ -681,16 +681,12 @@ proptest! {
                 .map(|(_, _, t)| t.get("scheduledTime").unwrap().to_text().parse().unwrap())
                 .collect();
             prop_assert!(due.windows(2).all(|pair| pair[0] < pair[1]), "{due:?}");
-            let ends: Vec<String> = world
-                .runs
-                .iter()
-                .filter_map(|(_, _, t)| Some(t.pointer("/outputs/windowEndTime")?.to_text()))
-                .collect();
-            let begins: Vec<String> = world
-                .runs
-                .iter()
-                .filter_map(|(_, _, t)| Some(t.pointer("/outputs/windowStartTime")?.to_text()))
-                .collect();
+            let of_windows = |name: &str| -> Vec<String> {
+                let triggers = world.runs.iter().map(|(_, _, trigger)| trigger);
+                triggers.filter_map(|trigger| Some(trigger.pointer(name)?.to_text())).collect()
+            };
+            let ends = of_windows("/outputs/windowEndTime");
+            let begins = of_windows("/outputs/windowStartTime");
             if !ends.is_empty() {
                 prop_assert_eq!(&begins[1..], &ends[..ends.len() - 1]);
                 let wanted = (60_000 + end + 30_000 - 2_000) / 10_000 + 1;
