@@ -177,13 +177,14 @@ fn foreach(items: usize, inside: &str) -> (u128, u64) {
 
 const SIZES: [usize; 4] = [1_250, 2_500, 5_000, 10_000];
 
-/// Eight times the items may take twelve times as long: a margin for a busy machine, and far from the
-/// sixty-four of what grows with the square.
+/// Eight times the items take half of the sixty-four times at most that grow with the square: a margin
+/// for a busy machine, which the best of three leaves out mostly.
 fn is_linear(what: &str, inside: &str) {
-    let times = SIZES.map(|items| foreach(items, inside).0);
+    let best = |items| (0..3).map(|_| foreach(items, inside).0).min();
+    let times = SIZES.map(|items| best(items).unwrap_or_default());
     println!("{what}: {SIZES:?} items in {times:?} ms");
     let (first, last) = (times[0].max(20), times[3]);
-    assert!(last < first * 20, "{what}: {times:?}");
+    assert!(last < first * 32, "{what}: {times:?}");
 }
 
 #[test]

@@ -128,11 +128,12 @@ fn headers(input: &Value, content: Option<&Content>) -> Result<HeaderMap, Refuse
         let value = value.filter(|value| !value.is_empty());
         // Names of actions may hold what no header can; then the header is encoded as in a URL.
         let value = value.and_then(|value| {
-            HeaderValue::from_str(&value)
-                .or_else(|_| {
-                    HeaderValue::from_str(&utf8_percent_encode(&value, UNRESERVED).to_string())
-                })
-                .ok()
+            let plain = |value: &str| HeaderValue::from_str(value).ok();
+            // The type takes any bytes beyond ASCII, whose meaning no receiver knows.
+            plain(&value).filter(|_| value.is_ascii()).or_else(|| {
+                let encoded = utf8_percent_encode(&value, UNRESERVED);
+                plain(&encoded.to_string())
+            })
         });
         let name = HeaderName::from_static(name);
         if let Some(value) = value.filter(|_| !headers.contains_key(&name)) {

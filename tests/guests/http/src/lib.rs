@@ -1,5 +1,6 @@
 //! An HTTP handler made with `wasip2` alone. The path chooses how it misbehaves.
 
+use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use wasip2::http::types::{
@@ -26,6 +27,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Handler {
                 static COUNT: AtomicU32 = AtomicU32::new(0);
                 let count = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
                 print!("request {count}");
+                std::io::stdout().flush().unwrap();
                 answer(out, 200, count.to_string().as_bytes());
             }
             "/open" => {
