@@ -212,7 +212,7 @@ impl Workers {
             fallback: key.id.to_string(),
             request: Request::OrchestratorRequest(request),
         };
-        let Answer::Orchestration(answer) = self.run_turn(&key.app, work).await? else {
+        let Answer::Orchestration(answer) = self.run_while_open(&key.app, work).await? else {
             return Ok(Err(wrong_answer()));
         };
         Ok(match to_decisions(answer.actions) {
@@ -224,11 +224,14 @@ impl Workers {
         })
     }
 
-    /// Runs an activity once, as soon as a worker takes it.
+    /// Runs an activity once, as soon as a worker takes it. A failure is its result.
     ///
     /// # Errors
-    /// The activity's own.
-    pub async fn activity(&self, work: ActivityWork<'_>) -> Result<Payload, Failure> {
+    /// [`Unserved`] where the node closes before there is a result.
+    pub async fn activity(
+        &self,
+        work: ActivityWork<'_>,
+    ) -> Result<Result<Payload, Failure>, Unserved> {
         let task = i32::try_from(work.task).unwrap_or(i32::MAX);
         let labels = of_labels(work.labels);
         let request = proto::ActivityRequest {
@@ -250,13 +253,13 @@ impl Workers {
             fallback: activity_key(&work.instance.to_string(), task),
             request: Request::ActivityRequest(request),
         };
-        match self.run(work.app, handed).await {
+        Ok(match self.run_while_open(work.app, handed).await? {
             Answer::Activity(answer) => match answer.failure_details {
                 None => Ok(to_payload(answer.result)),
                 details => Err(to_failure(details)),
             },
             Answer::Orchestration(_) | Answer::Entity(_) => Err(wrong_answer()),
-        }
+        })
     }
 
     /// Runs operations of an entity.
@@ -275,7 +278,7 @@ impl Workers {
             fallback: key.id.to_string(),
             request: Request::EntityRequestV2(of_batch(key, batch)),
         };
-        match self.run_turn(&key.app, work).await? {
+        match self.run_while_open(&key.app, work).await? {
             Answer::Entity(answer) => Ok(to_done(batch, answer)),
             Answer::Orchestration(_) | Answer::Activity(_) => Err(Unserved),
         }
@@ -305,8 +308,8 @@ impl Workers {
             .expect("a piece of work is kept until it is answered or taken out")
     }
 
-    /// The same for a turn, which is as if it had not begun when the node closes.
-    async fn run_turn(&self, app: &AppId, work: Handed) -> Result<Answer, Unserved> {
+    /// The same until the node closes, when it is as if the work had not begun.
+    async fn run_while_open(&self, app: &AppId, work: Handed) -> Result<Answer, Unserved> {
         tokio::select! {
             answer = self.run(app, work) => Ok(answer),
             () = self.closed() => Err(Unserved),

@@ -9,8 +9,8 @@ use weft_app::FunctionKind;
 use weft_durabletask::Workers;
 use weft_orchestration::{Batch, BatchDone, Failure, Payload, failure_kind};
 use weft_sandbox::{CallError, Sandbox};
-use weft_store::{Store, fill_in};
-use weft_worker::{ActivityCall, EntityBatch, Open, OpenError, Opened, Runner, TurnError};
+use weft_store::{Error, Store, fill_in};
+use weft_worker::{ActivityCall, EntityBatch, Open, OpenError, Opened, Ran, Runner, TurnError};
 use weft_workflow::trigger::WATCH;
 
 use crate::deployments::Deployments;
@@ -85,38 +85,39 @@ impl Runner for SandboxRunner {
         }
     }
 
-    async fn activity(&self, call: ActivityCall) -> Result<Payload, Failure> {
+    async fn activity(&self, call: ActivityCall) -> Ran {
         let app = &call.key.app;
         if call.name == RESPOND {
             self.responders.respond(&call.key, call.input);
-            return Ok(Payload::null());
+            return Ran::Ended(Ok(Payload::null()));
         }
         if let Some(answer) = self
             .triggers
             .serve(&call.key, &call.name, &call.input)
             .await
         {
-            return answer;
+            return Ran::Ended(answer);
         }
         if call.name.starts_with(weft_connector::PREFIX) {
-            return self.connected.activity(call).await;
+            return Ran::Ended(self.connected.activity(call).await);
         }
+        let unavailable =
+            |error: Error| Ran::Ended(Err(Failure::transient("unavailable", error.to_string())));
+        let revision = component_revision(call.revision);
         let found = self
             .deployments
-            .find(
-                app,
-                component_revision(call.revision),
-                &call.name,
-                FunctionKind::Activity,
-            )
-            .await
-            .map_err(|error| Failure::transient("unavailable", error.to_string()))?;
-        let Some((_, mut invocation)) = found else {
-            return match self.has_workers(app).await {
-                Ok(true) => self.foreign_activity(&call).await,
-                Ok(false) => Err(unknown("activity", &call.name)),
-                Err(error) => Err(Failure::transient("unavailable", error.to_string())),
-            };
+            .find(app, revision, &call.name, FunctionKind::Activity)
+            .await;
+        let (_, mut invocation) = match found {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                return match self.has_workers(app).await {
+                    Ok(true) => self.foreign_activity(&call).await,
+                    Ok(false) => Ran::Ended(Err(unknown("activity", &call.name))),
+                    Err(error) => unavailable(error),
+                };
+            }
+            Err(error) => return unavailable(error),
         };
         invocation.instance = Some(call.key.id.clone());
         let of = weft_sandbox::ActivityCall {
@@ -124,10 +125,11 @@ impl Runner for SandboxRunner {
             idempotency_key: call.idempotency_key(),
             attempt: call.attempt,
         };
-        match self.sandbox.activity(invocation, call.input, of).await {
+        let ran = self.sandbox.activity(invocation, call.input, of).await;
+        Ran::Ended(match ran {
             Ok(completed) => completed.result,
             Err(error) => Err(error.to_failure()),
-        }
+        })
     }
 
     async fn operate(

@@ -25,6 +25,6 @@ pub use clock::{Clock, SystemClock};
 pub use config::Config;
 pub use node::{Stopped, Worker};
 pub use runner::{
-    ActivityCall, EntityBatch, Execution, Open, OpenError, Opened, Runner, TurnError,
+    ActivityCall, EntityBatch, Execution, Open, OpenError, Opened, Ran, Runner, TurnError,
 };
 pub use stats::Stats;

@@ -17,8 +17,8 @@ pub trait Runner: Send + Sync {
     /// [`OpenError::Permanent`] fails the instance, the others are tried again with growing pauses.
     async fn open(&self, open: Open) -> Result<Opened, OpenError>;
 
-    /// Runs an activity once. A failure is the activity's result like a success.
-    async fn activity(&self, call: ActivityCall) -> Result<Payload, Failure>;
+    /// Runs an activity once.
+    async fn activity(&self, call: ActivityCall) -> Ran;
 
     /// Runs operations of an entity, one after another on the state that the one before has left.
     /// What an operation does wrong is its result; one that nobody serves fails like an activity.
@@ -26,6 +26,15 @@ pub trait Runner: Send + Sync {
     /// # Errors
     /// Nothing of the batch counts; it is tried again after a pause.
     async fn operate(&self, batch: EntityBatch) -> Result<BatchDone, TurnError>;
+}
+
+/// What came of an attempt at an activity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ran {
+    /// A failure is the activity's result like a success.
+    Ended(Result<Payload, Failure>),
+    /// Nobody has a result, as the node closes: whoever has the shard next runs it.
+    GivenBack,
 }
 
 /// One orchestration in memory, between or in turns. Dropping it at any time is safe.

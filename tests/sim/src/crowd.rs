@@ -7,10 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 use weft_id::{App, AppId, ExecutionId, InstanceKey};
-use weft_orchestration::{BatchDone, Failure, Outcome, Payload, Start};
+use weft_orchestration::{BatchDone, Outcome, Payload, Start};
 use weft_store::{IdReuse, Instances, MemoryStore, NewInstance, NodeId};
 use weft_worker::{
-    ActivityCall, Clock, Config, EntityBatch, Open, OpenError, Opened, Runner, TurnError, Worker,
+    ActivityCall, Clock, Config, EntityBatch, Open, OpenError, Opened, Ran, Runner, TurnError,
+    Worker,
 };
 
 use crate::program::{Program, Step};
@@ -37,7 +38,7 @@ impl Runner for Slow {
         self.0.open(open).await
     }
 
-    async fn activity(&self, call: ActivityCall) -> Result<Payload, Failure> {
+    async fn activity(&self, call: ActivityCall) -> Ran {
         if call.key.app.tenant.as_str() == "heavy" {
             tokio::time::sleep(SLOW).await;
         }

@@ -19,7 +19,7 @@ use weft_orchestration::{
 use weft_store::MemoryStore;
 use weft_store::{Instances, RevisionId};
 use weft_worker::{
-    ActivityCall, EntityBatch, Execution, Open, OpenError, Opened, Runner, TurnError,
+    ActivityCall, EntityBatch, Execution, Open, OpenError, Opened, Ran, Runner, TurnError,
 };
 
 use crate::program::{FAILED, Program, Step, TIMED_OUT, fold, worked};
@@ -85,6 +85,33 @@ impl SimRunner {
             self.violations.lock().unwrap().push(violation);
         }
     }
+
+    async fn attempt(&self, call: ActivityCall) -> Result<Payload, Failure> {
+        self.check_not_complete(&call).await;
+        *self
+            .started
+            .lock()
+            .unwrap()
+            .entry((call.key.clone(), call.execution, call.call, call.attempt))
+            .or_default() += 1;
+        tokio::time::sleep(Duration::from_millis(self.lot() / 10)).await;
+        let input: u64 = serde_json::from_str(call.input.text().unwrap()).unwrap();
+        let failures = match call.name.split_once('-') {
+            Some(("flaky", failures)) => failures.parse().unwrap(),
+            _ => 0,
+        };
+        if call.name == "broken" {
+            return Err(Failure::permanent("broken", "never works"));
+        }
+        let of = (call.key.clone(), call.call);
+        if call.name == "brittle" && self.failed.lock().unwrap().insert(of) {
+            return Err(Failure::permanent("brittle", "not the first time"));
+        }
+        if call.attempt <= failures {
+            return Err(Failure::transient("flaky", "not yet"));
+        }
+        Ok(Payload::from(worked(input).to_string()))
+    }
 }
 
 fn attempt_is_complete(events: &[Event], call: &ActivityCall) -> bool {
@@ -123,31 +150,8 @@ impl Runner for SimRunner {
         })
     }
 
-    async fn activity(&self, call: ActivityCall) -> Result<Payload, Failure> {
-        self.check_not_complete(&call).await;
-        *self
-            .started
-            .lock()
-            .unwrap()
-            .entry((call.key.clone(), call.execution, call.call, call.attempt))
-            .or_default() += 1;
-        tokio::time::sleep(Duration::from_millis(self.lot() / 10)).await;
-        let input: u64 = serde_json::from_str(call.input.text().unwrap()).unwrap();
-        let failures = match call.name.split_once('-') {
-            Some(("flaky", failures)) => failures.parse().unwrap(),
-            _ => 0,
-        };
-        if call.name == "broken" {
-            return Err(Failure::permanent("broken", "never works"));
-        }
-        let of = (call.key.clone(), call.call);
-        if call.name == "brittle" && self.failed.lock().unwrap().insert(of) {
-            return Err(Failure::permanent("brittle", "not the first time"));
-        }
-        if call.attempt <= failures {
-            return Err(Failure::transient("flaky", "not yet"));
-        }
-        Ok(Payload::from(worked(input).to_string()))
+    async fn activity(&self, call: ActivityCall) -> Ran {
+        Ran::Ended(self.attempt(call).await)
     }
 
     async fn operate(&self, batch: EntityBatch) -> Result<BatchDone, TurnError> {

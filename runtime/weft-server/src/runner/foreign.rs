@@ -1,13 +1,11 @@
 //! Code that runs in workers of the app's own, which connect over gRPC.
 
 use async_trait::async_trait;
-use weft_durabletask::{ActivityWork, Orchestration, Workers};
+use weft_durabletask::{ActivityWork, Orchestration, Unserved, Workers};
 use weft_id::{AppId, InstanceKey};
-use weft_orchestration::{
-    Batch, BatchDone, External, Failure, Message, Next, Payload, Timestamp, Turn,
-};
+use weft_orchestration::{Batch, BatchDone, External, Failure, Message, Next, Timestamp, Turn};
 use weft_store::{Error, RevisionId};
-use weft_worker::{ActivityCall, Execution, Open, TurnError};
+use weft_worker::{ActivityCall, Execution, Open, Ran, TurnError};
 
 use super::SandboxRunner;
 
@@ -26,7 +24,7 @@ impl SandboxRunner {
     }
 
     /// Waits for a worker that takes it.
-    pub(super) async fn foreign_activity(&self, call: &ActivityCall) -> Result<Payload, Failure> {
+    pub(super) async fn foreign_activity(&self, call: &ActivityCall) -> Ran {
         let work = ActivityWork {
             app: &call.key.app,
             instance: &call.key.id,
@@ -36,7 +34,10 @@ impl SandboxRunner {
             input: &call.input,
             labels: call.labels.as_deref(),
         };
-        self.workers.activity(work).await
+        match self.workers.activity(work).await {
+            Ok(result) => Ran::Ended(result),
+            Err(Unserved) => Ran::GivenBack,
+        }
     }
 
     pub(super) async fn foreign_operations(

@@ -8,7 +8,7 @@ use weft_store::{Error, PendingTask, Shard, Store, TaskSeq, with_text};
 
 use super::{Doing, Done, Loop};
 use crate::turn::Arrival;
-use crate::{ActivityCall, Stats};
+use crate::{ActivityCall, Ran, Stats};
 
 impl Loop {
     /// Queues an activity that a commit has just created, or leaves it to the store.
@@ -49,7 +49,7 @@ impl Loop {
         let of = Box::new(task.clone());
         let handle = self.running.spawn(async move {
             Stats::count(&shared.stats.activities);
-            let result = match input(&*shared.store, &task).await {
+            let ran = match input(&*shared.store, &task).await {
                 Ok(input) => {
                     let call = ActivityCall {
                         key: task.key.clone(),
@@ -61,31 +61,32 @@ impl Loop {
                         labels: task.labels.clone(),
                         revision: task.revision,
                     };
-                    let result = shared.runner.activity(call).await;
-                    bounded(result, &shared.config.limits)
+                    match shared.runner.activity(call).await {
+                        Ran::Ended(result) => Ran::Ended(bounded(result, &shared.config.limits)),
+                        Ran::GivenBack => Ran::GivenBack,
+                    }
                 }
-                Err(failure) => Err(failure),
+                Err(failure) => Ran::Ended(Err(failure)),
             };
             let task = Box::new(task);
-            Done::Activity { task, result }
+            Done::Activity { task, ran }
         });
         self.doing.insert(handle.id(), Doing::Activity(of));
     }
 
-    pub(super) fn activity_finished(
-        &mut self,
-        task: PendingTask,
-        result: Result<Payload, Failure>,
-    ) {
+    pub(super) fn activity_finished(&mut self, task: PendingTask, ran: Ran) {
         self.activities.done(&task.key.app.tenant);
         let PendingTask {
             key, execution, id, ..
         } = task;
-        if self.lease_of(&key).is_none() {
+        let result = match ran {
+            Ran::Ended(result) if self.lease_of(&key).is_some() => result,
             // Whoever has the shard runs it.
-            self.activities_known.remove(&(key, execution, id));
-            return;
-        }
+            Ran::Ended(_) | Ran::GivenBack => {
+                self.activities_known.remove(&(key, execution, id));
+                return;
+            }
+        };
         let arrival = Arrival::Task {
             execution,
             task: id,
@@ -97,7 +98,7 @@ impl Loop {
     pub(super) fn activity_panicked(&mut self, task: PendingTask) {
         let message = format!("the host failed while it ran activity \"{}\"", task.name);
         let failure = Failure::transient(failure_kind::HOST, message);
-        self.activity_finished(task, Err(failure));
+        self.activity_finished(task, Ran::Ended(Err(failure)));
     }
 }
 

@@ -25,7 +25,7 @@ use weft_store::{Lease, NodeId, PendingTask, Shard, Store, Wakeup};
 use crate::fair::Fair;
 use crate::timers::Timers;
 use crate::turn::{Finished, Shared};
-use crate::{Clock, Config, Runner, Stats};
+use crate::{Clock, Config, Ran, Runner, Stats};
 use overflow::Overflow;
 use slot::Slot;
 
@@ -134,7 +134,7 @@ enum Done {
     },
     Activity {
         task: Box<PendingTask>,
-        result: Result<weft_orchestration::Payload, weft_orchestration::Failure>,
+        ran: Ran,
     },
 }
 
@@ -276,7 +276,7 @@ impl Loop {
                 self.doing.remove(&id);
                 match done {
                     Done::Turn { key, finished } => self.turn_finished(&key, *finished),
-                    Done::Activity { task, result } => self.activity_finished(*task, result),
+                    Done::Activity { task, ran } => self.activity_finished(*task, ran),
                 }
             }
             Err(error) => match self.doing.remove(&error.id()) {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use bytes::{Buf, BufMut};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Code, Request, Status};
-use weft_durabletask::proto::{self, orchestrator_action::OrchestratorActionType as Action};
+use weft_durabletask::proto::{
+    self, orchestrator_action::OrchestratorActionType as Action, work_item::Request as Work,
+};
 use weft_testkit::node::Node;
 
 use crate::durable_worker::{
@@ -198,6 +200,20 @@ async fn what_no_worker_ever_answers_is_terminated_all_the_same() {
     assert_eq!(state.output.as_deref(), Some("\"enough\""));
     worker.answer(&held).await;
     assert!(worker.next_within(SHORT).await.is_none());
+}
+
+#[tokio::test]
+async fn a_node_ends_while_an_activity_is_out_at_a_worker() {
+    let mut node = Node::in_memory();
+    let mut worker = Worker::connect(&node).await;
+    start(&mut worker.client, "steps", "1").await;
+    let turn = worker.next().await;
+    worker.answer(&turn).await;
+    let out = worker.next().await;
+    assert!(matches!(out.request, Work::ActivityRequest(_)));
+    node.signal_to_end();
+    let ended = node.ended_within(Duration::from_secs(10));
+    assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
 }
 
 async fn abandon(worker: &mut Worker, item: Item) {
