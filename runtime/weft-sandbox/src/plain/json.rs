@@ -13,10 +13,15 @@
 //! | `result<T, E>` | `{"ok": ...}` or `{"err": ...}` |
 //! | flags | list of the names that are set |
 
+use std::fmt;
+
 use serde_json::{Map, Number, Value};
 use wasmtime::component::Val;
 
 use super::shape::{Integer, Shape};
+
+/// Values of one call, those within others included: some 70 bytes each while they are passed.
+const VALUES_MAX: usize = 1_000_000;
 
 /// # Panics
 /// When the value is not of that shape, which the engine has checked.
@@ -102,9 +107,51 @@ fn float(value: f64) -> Value {
     }
 }
 
+/// Where a value stands, which is written down only where something is wrong with it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum At<'a> {
+    Whole,
+    Name(&'a At<'a>, &'a str),
+    Item(&'a At<'a>, usize),
+}
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => f.write_str("it"),
+            Self::Name(of, name) => write!(f, "{of}.{name}"),
+            Self::Item(of, n) => write!(f, "{of}[{n}]"),
+        }
+    }
+}
+
+/// How many values a text holds, or a few more: read, short ones take many times their length.
+fn values(text: &str) -> usize {
+    let (mut values, mut in_string, mut escaped) = (1, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b',' | b'[' | b'{' if !in_string => values += 1,
+            _ => {}
+        }
+    }
+    values
+}
+
+/// # Errors
+/// It is no JSON, or holds more than [`VALUES_MAX`] values.
+pub(crate) fn read(text: &str) -> Result<Value, String> {
+    if text.len() > VALUES_MAX && values(text) > VALUES_MAX {
+        return Err(format!("it holds more than {VALUES_MAX} values"));
+    }
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
 /// # Errors
 /// What is wrong and where, as the caller should read it.
-pub(crate) fn from_json(value: &Value, shape: &Shape, at: &str) -> Result<Val, String> {
+pub(crate) fn from_json(value: &Value, shape: &Shape, at: &At<'_>) -> Result<Val, String> {
     let fits = |val: Option<Val>| val.ok_or_else(|| format!("{at} is not {}", expected(shape)));
     match shape.bare() {
         Shape::Bool => fits(value.as_bool().map(Val::Bool)),
@@ -147,7 +194,7 @@ pub(crate) fn from_json(value: &Value, shape: &Shape, at: &str) -> Result<Val, S
             let list = value.as_array().filter(|list| list.len() == shapes.len());
             let list = list.ok_or_else(|| format!("{at} is not {}", expected(shape)))?;
             let items = list.iter().zip(shapes).enumerate();
-            let items = items.map(|(n, (item, of))| from_json(item, of, &format!("{at}[{n}]")));
+            let items = items.map(|(n, (item, of))| from_json(item, of, &At::Item(at, n)));
             Ok(Val::Tuple(items.collect::<Result<_, _>>()?))
         }
         Shape::Record(shapes) => {
@@ -165,7 +212,7 @@ pub(crate) fn from_json(value: &Value, shape: &Shape, at: &str) -> Result<Val, S
                 "err" => err,
                 _ => return fits(None),
             };
-            let at = format!("{at}.{name}");
+            let at = At::Name(at, name);
             let payload = match of {
                 Some(of) => Some(Box::new(from_json(value, of, &at)?)),
                 None if value.is_null() => None,
@@ -198,7 +245,7 @@ pub(crate) fn from_json(value: &Value, shape: &Shape, at: &str) -> Result<Val, S
 pub(crate) fn fields(
     object: &Map<String, Value>,
     shapes: &[(String, Shape)],
-    at: &str,
+    at: &At<'_>,
 ) -> Result<Vec<(String, Val)>, String> {
     if let Some(unknown) = object
         .keys()
@@ -210,7 +257,7 @@ pub(crate) fn fields(
     }
     let fields = shapes.iter().map(|(name, of)| {
         let value = match object.get(name) {
-            Some(value) => from_json(value, of, &format!("{at}.{name}"))?,
+            Some(value) => from_json(value, of, &At::Name(at, name))?,
             None if of.is_optional() => Val::Option(None),
             None => return Err(format!("{at} lacks {name:?}")),
         };
@@ -219,13 +266,17 @@ pub(crate) fn fields(
     fields.collect()
 }
 
-fn items<'a>(value: &Value, at: &str, of: impl Fn(usize) -> &'a Shape) -> Result<Vec<Val>, String> {
+fn items<'a>(
+    value: &Value,
+    at: &At<'_>,
+    of: impl Fn(usize) -> &'a Shape,
+) -> Result<Vec<Val>, String> {
     let list = value
         .as_array()
         .ok_or_else(|| format!("{at} is not a list"))?;
     let items = list.iter().enumerate();
     items
-        .map(|(n, item)| from_json(item, of(n), &format!("{at}[{n}]")))
+        .map(|(n, item)| from_json(item, of(n), &At::Item(at, n)))
         .collect()
 }
 
@@ -242,7 +293,7 @@ fn variant(
     value: &Value,
     cases: &[(String, Option<Shape>)],
     shape: &Shape,
-    at: &str,
+    at: &At<'_>,
 ) -> Result<Val, String> {
     let find = |name: &str| cases.iter().find(|(case, _)| case == name);
     let bare = value.as_str().and_then(find).filter(|(_, of)| of.is_none());
@@ -252,13 +303,13 @@ fn variant(
     if let Some((name, value)) = only(value)
         && let Some((name, Some(of))) = find(name)
     {
-        let payload = from_json(value, of, &format!("{at}.{name}"))?;
+        let payload = from_json(value, of, &At::Name(at, name))?;
         return Ok(Val::Variant(name.clone(), Some(Box::new(payload))));
     }
     Err(format!("{at} is not {}", expected(shape)))
 }
 
-fn option(value: &Value, of: &Shape, at: &str) -> Result<Val, String> {
+fn option(value: &Value, of: &Shape, at: &At<'_>) -> Result<Val, String> {
     if value.is_null() {
         return Ok(Val::Option(None));
     }

@@ -21,7 +21,8 @@ use weft_app::{DescribedFunction, FunctionKind};
 use weft_orchestration::Failure;
 
 pub(crate) use docs::Package;
-use shape::Shape;
+use json::At;
+use shape::{Budget, Shape};
 
 use crate::state::State;
 
@@ -49,6 +50,7 @@ impl Plain {
     pub(crate) fn of(component: &Component) -> (Self, Vec<String>) {
         let engine = component.engine();
         let (mut found, mut refused) = (Vec::new(), Vec::new());
+        let mut budget = Budget::of_component();
         let ty = component.component_type();
         for (name, item) in ty.exports(engine) {
             match item.ty {
@@ -57,6 +59,7 @@ impl Plain {
                     collect(
                         &mut found,
                         &mut refused,
+                        &mut budget,
                         Candidate {
                             interface: None,
                             name,
@@ -68,13 +71,14 @@ impl Plain {
                 }
                 ComponentItem::ComponentInstance(instance) => {
                     let of = component.get_export_index(None, name);
-                    let named = named_types(instance.exports(engine));
+                    let named = named_types(instance.exports(engine), &mut budget);
                     for (function_name, item) in instance.exports(engine) {
                         if let ComponentItem::ComponentFunc(function) = item.ty {
                             let index = component.get_export_index(of.as_ref(), function_name);
                             collect(
                                 &mut found,
                                 &mut refused,
+                                &mut budget,
                                 Candidate {
                                     interface: Some(short(name)),
                                     name: function_name,
@@ -138,12 +142,17 @@ struct Candidate<'a> {
     index: Option<ComponentExportIndex>,
 }
 
-fn collect(found: &mut Vec<Exported>, refused: &mut Vec<String>, candidate: Candidate<'_>) {
+fn collect(
+    found: &mut Vec<Exported>,
+    refused: &mut Vec<String>,
+    budget: &mut Budget,
+    candidate: Candidate<'_>,
+) {
     let shown = match candidate.interface {
         Some(interface) => format!("{interface}.{}", candidate.name),
         None => candidate.name.to_owned(),
     };
-    match exported(candidate, &shown) {
+    match exported(candidate, &shown, budget) {
         Ok(function) if found.iter().all(|other| other.name != function.name) => {
             found.push(function);
         }
@@ -152,7 +161,11 @@ fn collect(found: &mut Vec<Exported>, refused: &mut Vec<String>, candidate: Cand
     }
 }
 
-fn exported(candidate: Candidate<'_>, shown: &str) -> Result<Exported, String> {
+fn exported(
+    candidate: Candidate<'_>,
+    shown: &str,
+    budget: &mut Budget,
+) -> Result<Exported, String> {
     let Candidate {
         interface,
         name,
@@ -167,11 +180,13 @@ fn exported(candidate: Candidate<'_>, shown: &str) -> Result<Exported, String> {
         return Err("it is an `async func`".to_owned());
     }
     let parameters = function.params().map(|(parameter, ty)| {
-        let shape = Shape::of(&ty, named).map_err(|why| format!("{parameter} holds {why}"))?;
+        let shape = Shape::of(&ty, named, budget);
+        let shape = shape.map_err(|why| format!("{parameter} holds {why}"))?;
         Ok((parameter.to_owned(), shape))
     });
+    let parameters = parameters.collect::<Result<_, String>>()?;
     let result = function.results().next();
-    let result = result.map(|ty| Shape::of(&ty, named)).transpose();
+    let result = result.map(|ty| Shape::of(&ty, named, budget)).transpose();
     Ok(Exported {
         name: shown
             .to_ascii_lowercase()
@@ -180,7 +195,7 @@ fn exported(candidate: Candidate<'_>, shown: &str) -> Result<Exported, String> {
         interface: interface.map(ToOwned::to_owned),
         own_name: name.to_owned(),
         index: index.ok_or("it is not exported as a function")?,
-        parameters: parameters.collect::<Result<_, String>>()?,
+        parameters,
         result: result.map_err(|why| format!("its result holds {why}"))?,
     })
 }
@@ -196,14 +211,17 @@ fn is_of_the_engine(name: &str, function: &ComponentFunc) -> bool {
     name == "init" && function.params().any(|(name, _)| name == "shim")
 }
 
+/// The types that an interface names, but for those that are too large to be compared with others.
 fn named_types<'a>(
     exports: impl Iterator<Item = (&'a str, wasmtime::component::types::ComponentExtern<'a>)>,
+    budget: &mut Budget,
 ) -> Vec<(String, Type)> {
     exports
         .filter_map(|(name, item)| match item.ty {
             ComponentItem::Type(ty) => Some((name.to_owned(), ty)),
             _ => None,
         })
+        .filter(|(_, ty)| Shape::of(ty, &[], budget).is_ok())
         .collect()
 }
 
@@ -234,7 +252,7 @@ impl Exported {
 
     fn arguments(&self, input: &str) -> Result<Vec<Val>, String> {
         let input = if input.is_empty() { "null" } else { input };
-        let value: Value = serde_json::from_str(input).map_err(|error| error.to_string())?;
+        let value = json::read(input)?;
         let names = || {
             let names = self.parameters.iter().map(|(name, _)| name.as_str());
             names.collect::<Vec<_>>().join(", ")
@@ -244,20 +262,26 @@ impl Exported {
                 Ok(vec![Val::Option(None); self.parameters.len()])
             }
             Value::Object(object) => {
-                let fields = json::fields(&object, &self.parameters, "it")?;
+                let fields = json::fields(&object, &self.parameters, &At::Whole)?;
                 Ok(fields.into_iter().map(|(_, value)| value).collect())
             }
             Value::Array(list) if list.len() == self.parameters.len() => {
                 let pairs = list.iter().zip(&self.parameters);
                 pairs
-                    .map(|(value, (name, of))| json::from_json(value, of, &format!("it.{name}")))
+                    .map(|(value, (name, of))| {
+                        json::from_json(value, of, &At::Name(&At::Whole, name))
+                    })
                     .collect()
             }
             // Where there is one parameter, a number or the like can be nothing but its value.
             Value::Bool(_) | Value::Number(_) | Value::String(_)
                 if let [(name, of)] = self.parameters.as_slice() =>
             {
-                Ok(vec![json::from_json(&value, of, &format!("it.{name}"))?])
+                Ok(vec![json::from_json(
+                    &value,
+                    of,
+                    &At::Name(&At::Whole, name),
+                )?])
             }
             _ => Err(format!(
                 "it is not an object with the names {}, nor a list of {}",

@@ -53,11 +53,62 @@ impl Integer {
     }
 }
 
+/// What the types of one component may come to, written out: a few bytes of a component tell of types
+/// within types that double with each level.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    parts: usize,
+    name_bytes: usize,
+}
+
+impl Budget {
+    const PARTS_MAX: usize = 10_000;
+    const NAME_BYTES_MAX: usize = 1 << 20;
+
+    pub(crate) fn of_component() -> Self {
+        Self {
+            parts: Self::PARTS_MAX,
+            name_bytes: Self::NAME_BYTES_MAX,
+        }
+    }
+
+    fn part(&mut self) -> Result<(), String> {
+        self.parts = self.parts.checked_sub(1).ok_or_else(|| {
+            format!(
+                "more types than are read of one component: {} in all, written out",
+                Self::PARTS_MAX
+            )
+        })?;
+        Ok(())
+    }
+
+    fn name(&mut self, name: &str) -> Result<String, String> {
+        self.part()?;
+        self.name_bytes = self.name_bytes.checked_sub(name.len()).ok_or_else(|| {
+            format!(
+                "longer names than are read of one component: {} bytes in all",
+                Self::NAME_BYTES_MAX
+            )
+        })?;
+        Ok(name.to_owned())
+    }
+
+    fn names<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> Result<Vec<String>, String> {
+        names.map(|name| self.name(name)).collect()
+    }
+}
+
 impl Shape {
     /// # Errors
-    /// What of it is bound to one instance and cannot leave it, as the uploader should read it.
-    pub(crate) fn of(ty: &Type, named: &[(String, Type)]) -> Result<Self, String> {
-        let shape = Self::unnamed(ty, named)?;
+    /// What of it is bound to one instance and cannot leave it, or is too large, as the uploader
+    /// should read it.
+    pub(crate) fn of(
+        ty: &Type,
+        named: &[(String, Type)],
+        budget: &mut Budget,
+    ) -> Result<Self, String> {
+        budget.part()?;
+        let shape = Self::unnamed(ty, named, budget)?;
         let name = match shape {
             Self::Record(_) | Self::Variant(_) | Self::Enum(_) | Self::Flags(_) => {
                 named.iter().find(|(_, other)| other == ty)
@@ -65,15 +116,13 @@ impl Shape {
             _ => None,
         };
         Ok(match name {
-            Some((name, _)) => Self::Named(name.clone(), Box::new(shape)),
+            Some((name, _)) => Self::Named(budget.name(name)?, Box::new(shape)),
             None => shape,
         })
     }
 
-    fn unnamed(ty: &Type, named: &[(String, Type)]) -> Result<Self, String> {
-        let of = |ty: &Type| Self::of(ty, named);
-        let boxed = |ty: &Type| of(ty).map(Box::new);
-        let optional = |ty: Option<Type>| ty.as_ref().map(boxed).transpose();
+    fn unnamed(ty: &Type, named: &[(String, Type)], budget: &mut Budget) -> Result<Self, String> {
+        let mut boxed = |ty: &Type| Self::of(ty, named, budget).map(Box::new);
         Ok(match ty {
             Type::Bool => Self::Bool,
             Type::S8 => Self::Integer(Integer::S8),
@@ -92,25 +141,32 @@ impl Shape {
             Type::FixedLengthList(list) => Self::FixedList(boxed(&list.ty())?, list.len()),
             Type::Map(map) => Self::Map(boxed(&map.key())?, boxed(&map.value())?),
             Type::Record(record) => {
-                let fields = record.fields();
-                let fields = fields.map(|field| Ok((field.name.to_owned(), of(&field.ty)?)));
+                let fields = record.fields().map(|field| {
+                    let name = budget.name(field.name)?;
+                    Ok((name, Self::of(&field.ty, named, budget)?))
+                });
                 Self::Record(fields.collect::<Result<_, String>>()?)
             }
             Type::Tuple(tuple) => {
-                Self::Tuple(tuple.types().map(|ty| of(&ty)).collect::<Result<_, _>>()?)
+                let types = tuple.types().map(|ty| Self::of(&ty, named, budget));
+                Self::Tuple(types.collect::<Result<_, _>>()?)
             }
             Type::Variant(variant) => {
-                let cases = variant.cases();
-                let cases = cases.map(|case| {
-                    let payload = case.ty.as_ref().map(of).transpose()?;
-                    Ok((case.name.to_owned(), payload))
+                let cases = variant.cases().map(|case| {
+                    let payload = case.ty.as_ref();
+                    let payload = payload.map(|ty| Self::of(ty, named, budget)).transpose()?;
+                    Ok((budget.name(case.name)?, payload))
                 });
                 Self::Variant(cases.collect::<Result<_, String>>()?)
             }
-            Type::Enum(ty) => Self::Enum(ty.names().map(str::to_owned).collect()),
+            Type::Enum(ty) => Self::Enum(budget.names(ty.names())?),
             Type::Option(option) => Self::Option(boxed(&option.ty())?),
-            Type::Result(result) => Self::Result(optional(result.ok())?, optional(result.err())?),
-            Type::Flags(flags) => Self::Flags(flags.names().map(str::to_owned).collect()),
+            Type::Result(result) => {
+                let ok = result.ok().as_ref().map(&mut boxed).transpose()?;
+                let err = result.err().as_ref().map(&mut boxed).transpose()?;
+                Self::Result(ok, err)
+            }
+            Type::Flags(flags) => Self::Flags(budget.names(flags.names())?),
             Type::Own(_) | Type::Borrow(_) => {
                 return Err("a resource, which lives in one instance only".to_owned());
             }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use wasmtime::component::Val;
 
 use super::docs::Docs;
-use super::json::{from_json, to_json};
+use super::json::{At, from_json, read, to_json};
 use super::schema::schema;
 use super::shape::{Integer, Shape};
 
@@ -237,16 +237,16 @@ proptest! {
         let text = to_json(&value, &shape).to_string();
         let json: Value = serde_json::from_str(&text).unwrap();
         prop_assert!(fits(&json, &schema(&shape, &Docs::default())), "{json} does not fit {shape:?}");
-        let back = from_json(&json, &shape, "it").unwrap();
+        let back = from_json(&json, &shape, &At::Whole).unwrap();
         prop_assert!(same(&value, &back), "{value:?} became {text} and {back:?}");
     }
 
     #[test]
     fn any_json_is_read_or_refused(shape in shapes(), text in "[\\[\\]{}\":,0-9a-z-]{0,40}") {
         if let Ok(json) = serde_json::from_str::<Value>(&text)
-            && let Ok(value) = from_json(&json, &shape, "it")
+            && let Ok(value) = from_json(&json, &shape, &At::Whole)
         {
-            let again = from_json(&to_json(&value, &shape), &shape, "it").unwrap();
+            let again = from_json(&to_json(&value, &shape), &shape, &At::Whole).unwrap();
             prop_assert!(same(&value, &again));
         }
     }
@@ -262,7 +262,7 @@ fn what_does_not_fit_is_named() {
         ])),
     );
     let list = Shape::List(Box::new(point));
-    let refused = |value: Value| from_json(&value, &list, "it").unwrap_err();
+    let refused = |value: Value| from_json(&value, &list, &At::Whole).unwrap_err();
     assert_eq!(refused(json!({})), "it is not a list");
     assert_eq!(
         refused(json!([{"x": 1}, 2])),
@@ -284,10 +284,24 @@ fn what_does_not_fit_is_named() {
 }
 
 #[test]
+fn a_text_of_too_many_values_is_not_read() {
+    let list = |items: usize| format!("[{}0]", "0,".repeat(items));
+    assert!(read(&list(900_000)).is_ok());
+    assert!(
+        read(&list(1_100_000))
+            .unwrap_err()
+            .contains("more than 1000000")
+    );
+    // Commas within a text are no values.
+    let text = format!("\"{}\\\",\"", ",".repeat(1_100_000));
+    assert!(read(&text).is_ok());
+}
+
+#[test]
 fn numbers_of_64_bits_may_come_as_text() {
     let shape = Shape::Integer(Integer::U64);
     let most = json!("18446744073709551615");
-    assert_eq!(from_json(&most, &shape, "it"), Ok(Val::U64(u64::MAX)));
-    assert!(from_json(&json!(1.5), &shape, "it").is_err());
-    assert!(from_json(&json!("-1"), &shape, "it").is_err());
+    assert_eq!(from_json(&most, &shape, &At::Whole), Ok(Val::U64(u64::MAX)));
+    assert!(from_json(&json!(1.5), &shape, &At::Whole).is_err());
+    assert!(from_json(&json!("-1"), &shape, &At::Whole).is_err());
 }

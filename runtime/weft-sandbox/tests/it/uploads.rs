@@ -49,6 +49,37 @@ async fn finds_what_a_component_holds() {
     assert_eq!(fixture.sandbox.loaded_components(), 3);
 }
 
+/// A component whose function takes a type that is a tuple of two of the one before, so often.
+fn doubling_types(levels: usize) -> Vec<u8> {
+    let mut types = "(type $t0 u8)".to_owned();
+    for level in 1..=levels {
+        let before = level - 1;
+        write!(types, "(type $t{level} (tuple $t{before} $t{before}))").unwrap();
+    }
+    wat(&format!(
+        r#"(component
+            (core module $m
+                (memory (export "memory") 1)
+                (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 0)
+                (func (export "f") (param i32)))
+            (core instance $i (instantiate $m))
+            {types}
+            (func (export "f") (param "p" $t{levels}) (canon lift (core func $i "f")
+                (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))"#
+    ))
+}
+
+#[tokio::test]
+async fn types_that_double_with_each_level_are_not_written_out() {
+    let fixture = Fixture::with(|_| {});
+    prepare(&fixture, doubling_types(6)).await.unwrap();
+    for levels in [14, 18] {
+        let refused = prepare(&fixture, doubling_types(levels)).await.unwrap_err();
+        let said = refused.to_string();
+        assert!(said.contains("more types than are read"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn refuses_what_is_no_component() {
     let fixture = Fixture::with(|config| config.upload.bytes_max = 1 << 20);
