@@ -13,23 +13,16 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use crate::CallError;
 use crate::reuse::Warm;
 
-/// A guest that still runs; dropping it frees the instance. One that is kept for further requests
-/// comes out at its end.
+/// A guest that still runs; dropping it frees the instance. One that may serve again comes out of
+/// it, to be put to rest at once: nobody's reading of the response holds it.
 pub(crate) type Work = Pin<Box<dyn Future<Output = Result<Option<Box<Warm>>, CallError>> + Send>>;
-
-/// What is left of a guest that has begun its response.
-pub(crate) enum Left {
-    Running(Work),
-    /// It has returned, and may serve again where it is kept.
-    Done(Option<Box<Warm>>),
-}
 
 /// A response's body, streamed from the guest while it is read. Nothing runs behind it but what
 /// polling it runs. Dropped before its end, it stops the guest; dropped at its end, it leaves the
 /// guest to finish what it does after responding, within its time.
 pub struct Body {
     inner: HyperOutgoingBody,
-    left: Left,
+    work: Option<Work>,
     ended: bool,
     /// Bytes that may still come.
     bytes_left: u64,
@@ -41,13 +34,13 @@ pub struct Body {
 impl Body {
     pub(crate) fn new(
         inner: HyperOutgoingBody,
-        left: Left,
+        work: Option<Work>,
         bytes_max: u64,
         idle_max: Duration,
     ) -> Self {
         Self {
             inner,
-            left,
+            work,
             ended: false,
             bytes_left: bytes_max,
             bytes_max,
@@ -83,7 +76,7 @@ impl Body {
 
     /// Ends the guest and the body.
     fn fail(&mut self, error: CallError) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
-        self.left = Left::Done(None);
+        self.work = None;
         self.ended = true;
         Poll::Ready(Some(Err(error)))
     }
@@ -101,20 +94,19 @@ impl http_body::Body for Body {
         if this.ended {
             return Poll::Ready(None);
         }
-        if let Left::Running(work) = &mut this.left {
+        if let Some(work) = &mut this.work {
             match work.as_mut().poll(cx) {
-                Poll::Ready(Ok(warm)) => this.left = Left::Done(warm),
+                Poll::Ready(Ok(warm)) => {
+                    this.work = None;
+                    if let Some(warm) = warm {
+                        warm.rest();
+                    }
+                }
                 Poll::Ready(Err(error)) => return this.fail(error),
                 Poll::Pending => {}
             }
         }
-        let mut polled = Pin::new(&mut this.inner).poll_frame(cx);
-        if polled.is_pending() && matches!(this.left, Left::Done(Some(_))) {
-            // It has returned and left its response open, which ends with the instance.
-            this.left = Left::Done(None);
-            polled = Pin::new(&mut this.inner).poll_frame(cx);
-        }
-        match polled {
+        match Pin::new(&mut this.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 this.idle = None;
                 match this.count(&frame) {
@@ -146,23 +138,18 @@ impl http_body::Body for Body {
 impl Drop for Body {
     fn drop(&mut self) {
         let complete = self.ended || self.inner.is_end_stream();
-        match std::mem::replace(&mut self.left, Left::Done(None)) {
-            Left::Done(Some(warm)) => warm.rest(),
-            Left::Running(work) if complete => {
-                let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-                    return;
-                };
-                runtime.spawn(async move {
-                    match work.await {
-                        Ok(Some(warm)) => warm.rest(),
-                        Ok(None) => {}
-                        Err(error) => {
-                            tracing::debug!(%error, "a function failed after its response");
-                        }
+        if let Some(work) = self.work.take().filter(|_| complete)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(async move {
+                match work.await {
+                    Ok(Some(warm)) => warm.rest(),
+                    Ok(None) => {}
+                    Err(error) => {
+                        tracing::debug!(%error, "a function failed after its response");
                     }
-                });
-            }
-            Left::Running(_) | Left::Done(None) => {}
+                }
+            });
         }
     }
 }

@@ -17,7 +17,7 @@ use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use crate::body::{Left, Work};
+use crate::body::Work;
 use crate::config::Invocation;
 use crate::reuse::Warm;
 use crate::state::Role;
@@ -101,39 +101,42 @@ impl Sandbox {
             drop(admitted);
             result
         };
-        let (answer, left) = first_answer(Box::pin(guest), receiver).await?;
+        let (answer, work) = first_answer(Box::pin(guest), receiver).await?;
         let response = answer.map_err(|code| CallError::ErrorResponse(format!("{code:?}")))?;
         let (bytes_max, idle_max) = (limits.output_bytes_max, limits.idle_max);
-        Ok(response.map(|body| Body::new(body, left, bytes_max, idle_max)))
+        Ok(response.map(|body| Body::new(body, work, bytes_max, idle_max)))
     }
 }
 
-/// Runs the guest up to its response; returns what is left of it.
+/// Runs the guest up to its response; returns what is left of it to run.
 async fn first_answer(
     work: Work,
     mut receiver: oneshot::Receiver<Answer>,
-) -> Result<(Answer, Left), CallError> {
-    let mut left = Left::Running(work);
+) -> Result<(Answer, Option<Work>), CallError> {
+    let (mut work, mut warm) = (Some(work), None);
     let answer = poll_fn(|cx| {
-        if let Left::Running(running) = &mut left
+        if let Some(running) = &mut work
             && let Poll::Ready(result) = running.as_mut().poll(cx)
         {
-            left = match result {
-                Ok(warm) => Left::Done(warm),
+            work = None;
+            match result {
+                Ok(after) => warm = after,
                 Err(error) => return Poll::Ready(Err(error)),
-            };
+            }
         }
         match Pin::new(&mut receiver).poll(cx) {
             Poll::Ready(Ok(answer)) => Poll::Ready(Ok(answer)),
-            Poll::Ready(Err(_)) if matches!(left, Left::Done(_)) => {
-                Poll::Ready(Err(CallError::NoResponse))
-            }
+            Poll::Ready(Err(_)) if work.is_none() => Poll::Ready(Err(CallError::NoResponse)),
             // The guest gave up the right to answer; how it ends says why.
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
         }
     });
     let answer = answer.await?;
-    Ok((answer, left))
+    // One that gives no answer serves nobody again.
+    if let Some(warm) = warm {
+        warm.rest();
+    }
+    Ok((answer, work))
 }
 
 fn prepare<B>(

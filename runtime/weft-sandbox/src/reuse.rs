@@ -9,7 +9,9 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use lru::LruCache;
 use wasmtime::Store;
@@ -20,7 +22,7 @@ use weft_store::Digest;
 use crate::config::Invocation;
 use crate::state::State;
 
-/// One that was not asked for so long is dropped when another comes to rest.
+/// One that was not asked for so long is dropped, half as long again later at most.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// Whose an instance is. Tenants and apps are part of it, so that no two ever share one.
@@ -41,6 +43,8 @@ struct Inner {
     /// No list is empty; the owner that was served longest ago is the first to lose something.
     by_owner: LruCache<Owner, VecDeque<Box<Warm>>>,
     count: usize,
+    /// A task looks after those that nobody asks for.
+    swept: bool,
 }
 
 /// An instance that may serve again.
@@ -61,6 +65,7 @@ impl Rested {
             inner: Mutex::new(Inner {
                 by_owner: LruCache::unbounded(),
                 count: 0,
+                swept: false,
             }),
         }
     }
@@ -82,13 +87,12 @@ impl Rested {
         }
         let outdated = inner.by_owner.pop(&owner)?;
         inner.count -= outdated.len();
-        // Freeing instances takes a while.
         drop(inner);
-        drop(outdated);
+        free(outdated);
         None
     }
 
-    fn put(&self, warm: Box<Warm>) {
+    fn put(self: Arc<Self>, warm: Box<Warm>) {
         let owner = Owner::of(&warm.call);
         let mut gone = Vec::new();
         {
@@ -100,8 +104,16 @@ impl Rested {
                 }
             }
             inner.count += 1;
-            while let Some(warm) = inner.pop_outdated(self.most) {
+            while inner.count > self.most
+                && let Some(warm) = inner.pop_oldest()
+            {
                 gone.push(warm);
+            }
+            if !inner.swept
+                && let Ok(runtime) = tokio::runtime::Handle::try_current()
+            {
+                inner.swept = true;
+                runtime.spawn(sweep(Arc::downgrade(&self)));
             }
         }
         drop(gone);
@@ -113,13 +125,8 @@ impl Rested {
 }
 
 impl Inner {
-    /// The one that has rested longest, of the owner served longest ago, where it is to go.
-    fn pop_outdated(&mut self, most: usize) -> Option<Box<Warm>> {
-        let (_, rested) = self.by_owner.peek_lru()?;
-        let oldest = rested.front()?.since.elapsed();
-        if self.count <= most && oldest <= IDLE_MAX {
-            return None;
-        }
+    /// The one that has rested longest, of the owner served longest ago.
+    fn pop_oldest(&mut self) -> Option<Box<Warm>> {
         let (owner, mut rested) = self.by_owner.pop_lru()?;
         let warm = rested.pop_front();
         self.count -= usize::from(warm.is_some());
@@ -128,6 +135,27 @@ impl Inner {
             self.by_owner.demote(&owner);
         }
         warm
+    }
+
+    fn take_idle(&mut self) -> Vec<Box<Warm>> {
+        let mut idle = Vec::new();
+        let mut empty = Vec::new();
+        for (owner, rested) in &mut self.by_owner {
+            while rested
+                .front()
+                .is_some_and(|warm| warm.since.elapsed() >= IDLE_MAX)
+            {
+                idle.extend(rested.pop_front());
+            }
+            if rested.is_empty() {
+                empty.push(owner.clone());
+            }
+        }
+        for owner in empty {
+            self.by_owner.pop(&owner);
+        }
+        self.count -= idle.len();
+        idle
     }
 }
 
@@ -142,26 +170,24 @@ impl Owner {
 }
 
 impl Warm {
-    /// An instance that has just served; `None` where it was the last time.
+    /// An instance that has just served; `None` where it may not serve again.
     pub(crate) fn after(
-        store: Store<State>,
+        mut store: Store<State>,
         proxy: Proxy,
         left: u32,
         home: &Weak<Rested>,
     ) -> Option<Box<Self>> {
         let left = left.checked_sub(1).filter(|left| *left > 0)?;
-        Some(Box::new(Self {
-            call: store.data().call.clone(),
-            store,
-            proxy,
-            left,
-            home: Weak::clone(home),
-            since: Instant::now(),
-        }))
-    }
-
-    pub(crate) fn left(&self) -> u32 {
-        self.left
+        store.data_mut().is_at_rest().then(|| {
+            Box::new(Self {
+                call: store.data().call.clone(),
+                store,
+                proxy,
+                left,
+                home: Weak::clone(home),
+                since: Instant::now(),
+            })
+        })
     }
 
     /// Waits for the next request.
@@ -171,5 +197,36 @@ impl Warm {
             self.since = Instant::now();
             home.put(self);
         }
+    }
+
+    pub(crate) fn left(&self) -> u32 {
+        self.left
+    }
+}
+
+/// Drops what nobody has asked for, until nothing is at rest.
+async fn sweep(home: Weak<Rested>) {
+    loop {
+        tokio::time::sleep(IDLE_MAX / 2).await;
+        let Some(home) = home.upgrade() else {
+            return;
+        };
+        let (idle, done) = {
+            let mut inner = home.inner();
+            let idle = inner.take_idle();
+            inner.swept = inner.count > 0;
+            (idle, !inner.swept)
+        };
+        free(idle);
+        if done {
+            return;
+        }
+    }
+}
+
+/// Freeing instances takes a while, which no request waits for.
+fn free(instances: impl Send + 'static) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn_blocking(move || drop(instances));
     }
 }

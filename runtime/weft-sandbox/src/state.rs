@@ -2,6 +2,7 @@
 //! under. Made for one call and dropped after it, unless the function asks for its instances to be
 //! kept for further requests.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,6 +10,11 @@ use std::time::{Duration, Instant};
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::p2::body::{HostIncomingBody, HostOutgoingBody};
+use wasmtime_wasi_http::p2::types::{
+    HostFutureIncomingResponse, HostIncomingRequest, HostIncomingResponse, HostOutgoingRequest,
+    HostOutgoingResponse,
+};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use weft_orchestration::Payload;
 use weft_store::with_text;
@@ -21,6 +27,9 @@ use crate::execution::Durable;
 use crate::logs::Logs;
 use crate::services::{LogLevel, Services};
 use crate::{CallError, virtual_wasi};
+
+/// Handles that an instance may hold between requests: those of its runtime, such as of its output.
+const HELD_AT_REST_MAX: usize = 64;
 
 /// As what a guest is called, which decides what its imports do.
 #[derive(Clone)]
@@ -180,6 +189,23 @@ impl State {
     pub(crate) fn begin_again(&mut self) {
         self.started = Instant::now();
         self.cursors.clear();
+        self.bounds.exceeded = None;
+    }
+
+    /// Whether a request has left nothing behind: a response that is still open ends with its
+    /// instance, and handles that a guest forgets add up.
+    pub(crate) fn is_at_rest(&mut self) -> bool {
+        let held: Vec<_> = self.table.iter_mut().collect();
+        let of_http = |held: &&mut (dyn Any + Send)| {
+            held.is::<HostIncomingRequest>()
+                || held.is::<HostIncomingBody>()
+                || held.is::<HostOutgoingResponse>()
+                || held.is::<HostOutgoingBody>()
+                || held.is::<HostOutgoingRequest>()
+                || held.is::<HostFutureIncomingResponse>()
+                || held.is::<HostIncomingResponse>()
+        };
+        held.len() <= HELD_AT_REST_MAX && !held.iter().any(of_http)
     }
 
     /// Called at each epoch while the guest computes.

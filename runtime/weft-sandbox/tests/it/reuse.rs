@@ -117,6 +117,33 @@ async fn a_response_that_is_left_open_ends_with_its_instance() {
 }
 
 #[tokio::test]
+async fn an_answer_that_nobody_reads_holds_no_instance() {
+    let fixture = Fixture::new();
+    let call = keeping(&fixture, 1000);
+    let mut unread = Vec::new();
+    for _ in 0..5 {
+        let request = Request::get("/count").header("host", "localhost");
+        let request = request.body(Full::<Bytes>::default()).unwrap();
+        unread.push(fixture.sandbox.http(call.clone(), request).await.unwrap());
+    }
+    assert_eq!(fixture.sandbox.live_instances(), 1);
+    for (n, response) in unread.into_iter().enumerate() {
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(bytes, (n + 1).to_string());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_nobody_asks_for_is_dropped() {
+    let fixture = Fixture::new();
+    let call = keeping(&fixture, 1000);
+    assert_eq!(counts(&fixture, &call, 2).await, ["1", "2"]);
+    assert_eq!(fixture.sandbox.live_instances(), 1);
+    tokio::time::sleep(std::time::Duration::from_secs(91)).await;
+    fixture.idle().await;
+}
+
+#[tokio::test]
 async fn a_bounded_number_is_kept() {
     let fixture = Fixture::with(|config| config.pool.instances = 16);
     let call = keeping(&fixture, 1000);
