@@ -11,7 +11,7 @@ use http::{HeaderMap, Request, Response, Uri};
 use tokio::sync::{Notify, watch};
 use tonic::Status;
 use tower::ServiceExt as _;
-use weft_api::auth::{self, authenticate};
+use weft_api::auth::{self, Caller, authenticate};
 use weft_api::{Kind, Problem};
 use weft_app::FunctionKind;
 use weft_durabletask::{Node, Permission, Workers};
@@ -39,6 +39,20 @@ pub(crate) fn is_open(memory: bool, address: IpAddr) -> bool {
     memory && address.is_loopback()
 }
 
+impl TaskHub {
+    /// Whose key a call has; `None` where none is asked for.
+    async fn caller(&self, headers: &HeaderMap) -> Result<Option<Caller>, Status> {
+        let now = self.clock.now();
+        let caller = authenticate(&*self.store, headers, &Uri::default(), now).await;
+        match caller.map_err(|problem| refused(&problem))? {
+            None if !self.open => Err(Status::unauthenticated(
+                "send a key as the metadata `authorization: Bearer KEY`",
+            )),
+            caller => Ok(caller),
+        }
+    }
+}
+
 #[async_trait]
 impl Node for TaskHub {
     async fn app(&self, metadata: &HeaderMap, permission: Permission) -> Result<AppId, Status> {
@@ -51,15 +65,8 @@ impl Node for TaskHub {
             }
             Some(Err(_)) => return Err(Status::invalid_argument("taskhub is no text")),
         };
-        let now = self.clock.now();
-        let caller = authenticate(&*self.store, metadata, &Uri::default(), now).await;
-        let Some(caller) = caller.map_err(|problem| refused(&problem))? else {
-            return match self.open {
-                true => Ok(AppId::new(weft_id::Tenant::default(), app)),
-                false => Err(Status::unauthenticated(
-                    "send a key as the metadata `authorization: Bearer KEY`",
-                )),
-            };
+        let Some(caller) = self.caller(metadata).await? else {
+            return Ok(AppId::new(weft_id::Tenant::default(), app));
         };
         let needed = match permission {
             Permission::Read => auth::Permission::ReadInstances,
@@ -116,11 +123,16 @@ pub(crate) fn service(
     hub: TaskHub,
     workers: Workers,
 ) -> impl Fn(Request<RequestBody>) -> Answer + Clone + Send + 'static {
-    let store = Arc::clone(&hub.store);
-    let service = weft_durabletask::router(store, workers, Arc::new(hub));
+    let (store, hub) = (Arc::clone(&hub.store), Arc::new(hub));
+    let node: Arc<dyn Node> = Arc::<TaskHub>::clone(&hub);
+    let service = weft_durabletask::router(store, workers, node);
     move |request| {
-        let service = service.clone();
+        let (service, hub) = (service.clone(), Arc::clone(&hub));
         Box::pin(async move {
+            // Messages may be long: those of strangers are not read.
+            if let Err(status) = hub.caller(request.headers()).await {
+                return Ok(status.into_http());
+            }
             let answered = service.oneshot(request).await;
             answered.map(|response| response.map(Body::new))
         })

@@ -543,6 +543,19 @@ async fn messages_without_meaning_are_refused_and_nothing_else_happens() {
 }
 
 #[tokio::test]
+async fn what_comes_without_a_key_is_not_even_read() {
+    let node = Node::start(&[]);
+    for call in ["StartInstance", "CompleteOrchestratorTask", "NoSuchCall"] {
+        let nonsense = vec![0xff; 1 << 20];
+        assert_eq!(
+            code(send(&node, call, nonsense).await),
+            Code::Unauthenticated,
+            "{call}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_flood_of_streams_leaves_the_node_at_work() {
     let node = Node::in_memory();
     let mut streams = Vec::new();
