@@ -137,8 +137,8 @@ impl Inner {
         warm
     }
 
-    fn take_idle(&mut self) -> Vec<Box<Warm>> {
-        let mut idle = Vec::new();
+    fn take_idle(&mut self) -> VecDeque<Box<Warm>> {
+        let mut idle = VecDeque::new();
         let mut empty = Vec::new();
         for (owner, rested) in &mut self.by_owner {
             while rested
