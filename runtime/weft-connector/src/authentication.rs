@@ -4,8 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, HeaderValue};
 use weft_workflow::value::Value;
+use weft_workflow::wire::{credentials, header_value};
 
-use crate::request::{Prepared, header_value, text};
+use crate::request::{Prepared, text};
 use crate::secrets::Known;
 use crate::{Connector, Failed};
 
@@ -25,26 +26,12 @@ pub(crate) async fn apply(
     let kind = text(stated, "type").unwrap_or_default();
     let value = match kind.to_ascii_lowercase().as_str() {
         "" | "none" | "anonymous" => return Ok(()),
-        "basic" => {
-            let user = text(stated, "username").unwrap_or_default();
-            let password = text(stated, "password").unwrap_or_default();
-            let encoded = STANDARD.encode(format!("{user}:{password}"));
-            known.add(&encoded);
-            format!("Basic {encoded}")
+        "basic" | "raw" => {
+            let value = credentials(stated)?.unwrap_or_default();
+            // What follows the scheme of a Basic is as good as the password.
+            known.add(value.strip_prefix("Basic ").unwrap_or(&value));
+            value
         }
-        // Connections write it in two parts.
-        "raw" => match (text(stated, "value"), text(stated, "scheme")) {
-            (Some(value), _) => value,
-            (None, Some(scheme)) => {
-                format!("{scheme} {}", text(stated, "parameter").unwrap_or_default())
-            }
-            (None, None) => {
-                return Err(Failed::invalid(
-                    "an authentication of the type Raw has a `value`, or a `scheme` and a \
-                     `parameter`",
-                ));
-            }
-        },
         "clientcertificate" => {
             prepared.identity = Some(certificate(stated)?);
             return Ok(());

@@ -1,6 +1,7 @@
 //! Why nothing came of a call.
 
 use weft_sandbox::OutboundError;
+use weft_workflow::wire::Refused;
 
 /// A failure as the run of a workflow shows it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +51,12 @@ impl Failed {
 
     pub(crate) fn unreachable(message: impl Into<String>) -> Self {
         Self::new("HttpRequestFailed", message, true)
+    }
+}
+
+impl From<Refused> for Failed {
+    fn from(refused: Refused) -> Self {
+        Self::new(refused.code, refused.message, false)
     }
 }
 

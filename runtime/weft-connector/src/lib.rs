@@ -13,7 +13,6 @@ mod answer;
 mod authentication;
 mod chunked;
 mod connection;
-mod content;
 mod error;
 mod request;
 mod script;
@@ -26,6 +25,7 @@ use std::time::Duration;
 
 use weft_sandbox::Outbound;
 use weft_workflow::value::Value;
+use weft_workflow::wire::fill_in;
 
 pub use error::Failed;
 pub use script::{ScriptLimits, Scripts, script_main};
@@ -89,7 +89,8 @@ impl Connector {
         let input: Value = serde_json::from_str(input)
             .map_err(|error| Failed::invalid(format!("the input is not JSON: {error}")))?;
         let mut known = secrets::Known::default();
-        let input = secrets::fill_in(input, surroundings, &mut known)?;
+        let (input, secrets) = fill_in(input, surroundings.around())?;
+        secrets.iter().for_each(|secret| known.add_all(secret));
         let done = match name.strip_prefix(PREFIX).unwrap_or(name) {
             "http" => self.http(&input, &mut known).await,
             "connection" => self.connection(&input, surroundings, &mut known).await,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use weft_workflow::wire::Around;
 
 use crate::Failed;
 
@@ -21,6 +22,17 @@ pub struct Surroundings {
     pub components: Arc<dyn Components>,
 }
 
+impl Surroundings {
+    pub(crate) fn around(&self) -> Around<'_> {
+        Around {
+            settings: &self.settings,
+            connections: &self.connections,
+            workflow_connections: self.workflow_connections.as_deref(),
+            workflow_parameters: self.workflow_parameters.as_deref(),
+        }
+    }
+}
+
 /// The app's functions.
 #[async_trait]
 pub trait Components: Send + Sync {
@@ -29,43 +41,4 @@ pub trait Components: Send + Sync {
     /// # Errors
     /// Its failure, or that there is none of this name.
     async fn call(&self, activity: &str, input: String) -> Result<String, Failed>;
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    /// An app whose activity `echo` gives back what it gets.
-    pub(crate) fn surroundings(
-        settings: &[(&str, &str)],
-        connections: &[(&str, &str)],
-    ) -> Surroundings {
-        let table = |pairs: &[(&str, &str)]| {
-            let pairs = pairs.iter();
-            pairs
-                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-                .collect()
-        };
-        Surroundings {
-            settings: Arc::new(table(settings)),
-            connections: Arc::new(table(connections)),
-            workflow_connections: None,
-            workflow_parameters: None,
-            components: Arc::new(Echo),
-        }
-    }
-
-    struct Echo;
-
-    #[async_trait]
-    impl Components for Echo {
-        async fn call(&self, activity: &str, input: String) -> Result<String, Failed> {
-            match activity {
-                "echo" => Ok(input),
-                other => Err(Failed::unconfigured(format!(
-                    "the app has no activity {other}"
-                ))),
-            }
-        }
-    }
 }

@@ -7,7 +7,7 @@ use weft_id::InstanceId;
 use weft_orchestration::{Failure, NewTask, Payload};
 use weft_workflow::value::Value;
 use weft_workflow::wire::{
-    Around, Connection, Message, Place, Refused, credentials, fill_in, find, message, over,
+    Around, Connection, Message, Place, Refused, credentials, direct, fill_in, find, message, over,
     service_over,
 };
 
@@ -17,7 +17,6 @@ use crate::world::World;
 
 /// How long a request may take where its action does not say.
 const TIMEOUT_MS: u64 = 120_000;
-
 impl World {
     /// Carries out an activity of a run.
     pub(crate) fn carry_out(&mut self, id: &InstanceId, task: &NewTask) {
@@ -125,9 +124,8 @@ impl World {
             workflow_parameters: parameters.as_deref(),
         };
         let (input, _) = fill_in(input, around)?;
-        let (mut made, stated) = if activity == "workflow/http" {
-            let uri = input.get("uri").map(Value::to_text).unwrap_or_default();
-            (message(&input, &uri)?, input.get("authentication").cloned())
+        let call = if activity == "workflow/http" {
+            direct(&input)?
         } else {
             let name = input.get("connection").map(Value::to_text);
             let name = name.unwrap_or_default();
@@ -136,14 +134,13 @@ impl World {
                 Place::Url(base) => base.clone(),
                 Place::Component(activity) => format!("{MOCK}/functions/{activity}"),
             };
-            let made = match activity {
+            match activity {
                 "workflow/connection" => over(&connection, &base, &input)?,
                 _ => service_over(&connection, &base, &input)?,
-            };
-            let own = input.get("authentication").cloned();
-            (made, connection.authentication.or(own))
+            }
         };
-        if let Some(stated) = stated.filter(|stated| !stated.is_null()) {
+        let mut made = call.message;
+        if let Some(stated) = call.authentication {
             authenticate(&mut made, &stated)?;
         }
         Ok(made)

@@ -1,5 +1,7 @@
 //! Connections: by their name to an address with authentication, or to a component.
 
+use url::Url;
+
 use crate::value::{Object, Value};
 
 use super::request::{Message, message};
@@ -32,11 +34,31 @@ const GROUPS: [&str; 5] = [
     "agentConnections",
 ];
 
+/// A message over a connection, and as whom it is sent.
+#[derive(Debug)]
+pub struct Call {
+    pub message: Message,
+    /// As it is stated; [`credentials`](super::credentials) reads some of its kinds.
+    pub authentication: Option<Value>,
+}
+
+/// The message of `workflow/http`.
+///
+/// # Errors
+/// What cannot be sent.
+pub fn direct(input: &Value) -> Result<Call, Refused> {
+    let uri = text(input, "uri").unwrap_or_default();
+    Ok(Call {
+        message: message(input, &uri)?,
+        authentication: stated(input.get("authentication")),
+    })
+}
+
 /// The message of `workflow/connection` over a connection whose place is the address `base`.
 ///
 /// # Errors
 /// What cannot be sent.
-pub fn over(connection: &Connection, base: &str, input: &Value) -> Result<Message, Refused> {
+pub fn over(connection: &Connection, base: &str, input: &Value) -> Result<Call, Refused> {
     let path = text(input, "path").unwrap_or_default();
     to_path(connection, base, &path, input)
 }
@@ -46,11 +68,7 @@ pub fn over(connection: &Connection, base: &str, input: &Value) -> Result<Messag
 ///
 /// # Errors
 /// What cannot be sent.
-pub fn service_over(
-    connection: &Connection,
-    base: &str,
-    input: &Value,
-) -> Result<Message, Refused> {
+pub fn service_over(connection: &Connection, base: &str, input: &Value) -> Result<Call, Refused> {
     let operation = text(input, "operation").unwrap_or_default();
     let mut request = input.as_object().cloned().unwrap_or_else(Object::new);
     request.insert("method", Value::from("POST"));
@@ -69,14 +87,38 @@ fn to_path(
     base: &str,
     path: &str,
     input: &Value,
-) -> Result<Message, Refused> {
-    let slash = if path.is_empty() || path.starts_with('/') {
-        ""
-    } else {
-        "/"
+) -> Result<Call, Refused> {
+    let (uri, is_own) = address(base, path, input)?;
+    let headers = connection.headers.as_ref().filter(|_| is_own);
+    // The action's own, where the connection has none.
+    let of_connection = connection.authentication.as_ref().filter(|_| is_own);
+    let authentication = of_connection.or_else(|| input.get("authentication"));
+    Ok(Call {
+        message: message(&with_headers(input, headers), &uri)?,
+        authentication: stated(authentication),
+    })
+}
+
+fn stated(authentication: Option<&Value>) -> Option<Value> {
+    authentication.filter(|stated| !stated.is_null()).cloned()
+}
+
+/// Where a request goes, and whether that is the connection's own server. Polls and further pages
+/// give a whole `uri` that an answer named: what is secret in the connection goes to no other server.
+fn address(base: &str, path: &str, input: &Value) -> Result<(String, bool), Refused> {
+    let Some(uri) = text(input, "uri") else {
+        let slash = if path.is_empty() || path.starts_with('/') {
+            ""
+        } else {
+            "/"
+        };
+        return Ok((format!("{base}{slash}{path}"), true));
     };
-    let input = with_headers(input, connection.headers.as_ref());
-    message(&input, &format!("{base}{slash}{path}"))
+    let invalid = |error: url::ParseError| Refused::invalid(format!("{uri:?} is no URI: {error}"));
+    let own = Url::parse(base).map_err(invalid)?;
+    let named = own.join(&uri).map_err(invalid)?;
+    let is_own = own.origin() == named.origin();
+    Ok((named.into(), is_own))
 }
 
 fn with_headers(input: &Value, further: Option<&Object>) -> Value {
@@ -181,4 +223,108 @@ fn read(name: &str, stated: &Value, around: Around<'_>) -> Result<Connection, Re
         authentication: resolved("authentication")?,
         headers: headers.and_then(|headers| headers.as_object().cloned()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    const OWN: &str = r#"{
+        "managedApiConnections": {
+            "salesforce": {
+                "api": {"id": "/managedApis/salesforce"},
+                "connection": {"id": "/subscriptions/1/connections/salesforce01"},
+                "connectionRuntimeUrl": "https://@{appsetting('host')}/salesforce/",
+                "authentication": {"type": "Raw", "scheme": "Key", "parameter": "@appsetting('k')"}
+            },
+            "nowhere": {"connection": {"id": "/x/nowhere"}}
+        },
+        "serviceProviderConnections": {"Blob": {"parameterValues": {}}}
+    }"#;
+
+    const PARAMETERS: &str = r#"{"$connections": {"value": {"office365": {
+        "connectionId": "/subscriptions/1/connections/office365-7"}}}}"#;
+
+    fn found(name: &str) -> Result<Connection, Refused> {
+        let table = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+            pairs.iter().map(owned).collect()
+        };
+        let around = Around {
+            settings: &table(&[("host", "sf.example"), ("k", "key")]),
+            connections: &table(&[
+                ("blob", r#"{"component": "echo"}"#),
+                ("office365", r#"{"url": "https://mail.example/api"}"#),
+            ]),
+            workflow_connections: Some(OWN),
+            workflow_parameters: Some(PARAMETERS),
+        };
+        find(name, around)
+    }
+
+    fn place(name: &str) -> Place {
+        found(name).unwrap().place
+    }
+
+    #[test]
+    fn a_connection_is_found_by_its_name_and_by_its_id() {
+        let salesforce = || Place::Url("https://sf.example/salesforce".to_owned());
+        assert_eq!(place("salesforce"), salesforce());
+        assert_eq!(
+            place("/subscriptions/1/connections/salesforce01"),
+            salesforce()
+        );
+        let connection = found("salesforce").unwrap();
+        let parameter = connection.authentication.unwrap();
+        assert_eq!(parameter.pointer("/parameter"), Some(&Value::from("key")));
+        assert_eq!(place("Blob"), Place::Component("echo".to_owned()));
+        let office = || Place::Url("https://mail.example/api".to_owned());
+        assert_eq!(place("office365"), office());
+        assert_eq!(place("/subscriptions/1/connections/office365-7"), office());
+    }
+
+    #[test]
+    fn what_an_answer_names_is_followed_and_trusted_on_the_own_server_only() {
+        let at = |uri: &str| {
+            let input = [("uri", Value::from(uri))].into_iter().collect();
+            address("https://a.example/base", "/ignored", &input).unwrap()
+        };
+        assert_eq!(
+            at("/next?p=2"),
+            ("https://a.example/next?p=2".to_owned(), true)
+        );
+        assert!(at("https://a.example:443/x").1);
+        assert!(!at("http://a.example/x").1);
+        assert_eq!(
+            at("https://b.example/x"),
+            ("https://b.example/x".to_owned(), false)
+        );
+        let connection = found("salesforce").unwrap();
+        let known = |uri: &str| {
+            let input = [("uri", Value::from(uri))].into_iter().collect();
+            let call = over(&connection, "https://sf.example/salesforce", &input).unwrap();
+            call.authentication.is_some()
+        };
+        assert!(known("/next"));
+        assert!(!known("https://b.example/next"));
+    }
+
+    #[test]
+    fn a_connection_that_is_missing_says_how_to_make_it() {
+        let why = |name: &str| found(name).unwrap_err();
+        assert_eq!(why("sql").code, "ConnectionNotConfigured");
+        assert!(
+            why("sql")
+                .message
+                .contains("weft connections set sql --url URL")
+        );
+        assert!(
+            why("nowhere").message.contains("no address"),
+            "{}",
+            why("nowhere")
+        );
+        let id = why("/subscriptions/1/connections/sql-2");
+        assert!(id.message.contains("set sql-2 "), "{id}");
+    }
 }

@@ -13,7 +13,7 @@ mod settings;
 
 pub use answer::{answer_json, spelled};
 pub use authentication::credentials;
-pub use connection::{Connection, Place, find, over, service_over};
+pub use connection::{Call, Connection, Place, direct, find, over, service_over};
 pub use content::{Content, body_of, content};
 pub use request::{Message, header_value, message};
 pub use settings::{Around, evaluate, fill_in, parameters};

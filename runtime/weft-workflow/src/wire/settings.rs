@@ -114,3 +114,52 @@ pub fn parameters(around: Around<'_>) -> Value {
         .filter_map(|(name, stated)| Some((name, stated.get("value")?.clone())))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(input: &str, settings: &[(&str, &str)]) -> Result<(Value, Vec<Value>), Refused> {
+        let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+        let around = Around {
+            settings: &settings.iter().map(owned).collect(),
+            connections: &BTreeMap::new(),
+            workflow_connections: None,
+            workflow_parameters: None,
+        };
+        fill_in(serde_json::from_str(input).unwrap(), around)
+    }
+
+    #[test]
+    fn what_was_left_out_is_put_in_and_nothing_else_is_evaluated() {
+        let (filled, values) = filled(
+            r#"{"headers": {"a": "@appsetting('key')"}, "list": [1, {"p": null}],
+                "deferred": {"/headers/x~1y": "Key @{appsetting('key')}",
+                             "/list/1/p": "@appsetting('key')",
+                             "/authentication/password": "@appsetting('key')"}}"#,
+            &[("key", "s3cret"), ("a/b", "x")],
+        )
+        .unwrap();
+        assert_eq!(
+            filled.get("headers").unwrap().to_string(),
+            r#"{"a":"@appsetting('key')","x/y":"Key s3cret"}"#
+        );
+        assert_eq!(
+            filled.get("list").unwrap().to_string(),
+            r#"[1,{"p":"s3cret"}]"#
+        );
+        let password = filled.pointer("/authentication/password").unwrap();
+        assert_eq!(password.as_str(), Some("s3cret"));
+        assert_eq!(
+            Value::from(values).to_string(),
+            r#"["Key s3cret","s3cret","s3cret"]"#
+        );
+    }
+
+    #[test]
+    fn a_setting_that_is_missing_is_named() {
+        let refused = filled(r#"{"deferred": {"/a": "@appsetting('nothing')"}}"#, &[]).unwrap_err();
+        assert_eq!(refused.code, "ConnectionNotConfigured");
+        assert!(refused.message.contains("nothing"), "{refused}");
+    }
+}
