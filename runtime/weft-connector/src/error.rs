@@ -45,8 +45,9 @@ impl Failed {
         Self::new("ActionTimedOut", message, true)
     }
 
-    pub(crate) fn script(message: impl Into<String>) -> Self {
-        Self::new("InlineCodeScriptRuntimeFailure", message, false)
+    /// For good, with a code of whoever tells it.
+    pub(crate) fn of_code(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(code, message, false)
     }
 
     pub(crate) fn unreachable(message: impl Into<String>) -> Self {
@@ -56,7 +57,7 @@ impl Failed {
 
 impl From<Refused> for Failed {
     fn from(refused: Refused) -> Self {
-        Self::new(refused.code, refused.message, false)
+        Self::of_code(refused.code, refused.message)
     }
 }
 

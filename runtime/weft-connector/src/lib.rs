@@ -1,4 +1,5 @@
-//! What actions of workflows ask of the outside world: HTTP requests, connections, scripts.
+//! What actions of workflows ask of the outside world: HTTP requests, connections, scripts, maps and
+//! schemas.
 //!
 //! The interpreter schedules an activity whose name begins with [`PREFIX`], which no function can
 //! have; [`Connector::call`] carries it out: JSON in, JSON or a [`Failed`] out. One call is one
@@ -96,6 +97,12 @@ impl Connector {
             "connection" => self.connection(&input, surroundings, &mut known).await,
             "service-provider" => self.service(&input, surroundings, &mut known).await,
             "javascript" => self.scripts.run(&input).await,
+            "xslt" => {
+                self.scripts
+                    .transform(&input, &surroundings.artifacts)
+                    .await
+            }
+            "xml-validation" => self.scripts.validate(&input, &surroundings.artifacts).await,
             other => Err(Failed::unsupported(format!(
                 "this node has no connector for {other:?}"
             ))),

@@ -1,7 +1,7 @@
-//! Scripts of workflows, each run in a process of its own.
+//! Scripts, maps and schemas of workflows, each run in a process of its own.
 //!
-//! The engine is safe Rust and gives scripts no way out: no files, no network, no clock but the
-//! engine's own. The process bounds what they take: memory, processor time, real time, output; it
+//! The engines are safe Rust and give what they run no way out: no files, no network, no clock but
+//! the engine's own. The process bounds what they take: memory, processor time, real time, output; it
 //! may open no file, so that even an engine that was broken into reaches nothing. See
 //! `docs/decisions/0007-scripts.md`.
 
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use weft_workflow::value::Value;
+use weft_workflow::xml::Artifacts;
 
 use crate::Failed;
 use crate::request::text;
@@ -61,14 +62,50 @@ impl Default for ScriptLimits {
     }
 }
 
-/// What the child bounds itself to before it reads the script.
+/// What the child bounds itself to before it reads its job.
 #[derive(Serialize, Deserialize)]
 struct Bounds {
     memory_bytes: u64,
     cpu_secs: u64,
 }
 
-/// How the script ended, for the parent.
+/// What the child is to do.
+#[derive(Serialize, Deserialize)]
+enum Job {
+    Script {
+        code: String,
+        /// JSON text.
+        context: String,
+    },
+    /// `workflow/xslt`, with its input as JSON text.
+    Transform { input: String, artifacts: Artifacts },
+    /// `workflow/xml-validation`, with its input as JSON text.
+    Validate { input: String, artifacts: Artifacts },
+}
+
+/// What comes of a map or a schema.
+#[derive(Serialize, Deserialize)]
+enum Done {
+    /// JSON text.
+    Output(String),
+    Refused {
+        code: String,
+        message: String,
+    },
+}
+
+impl Job {
+    /// What a failure speaks of, and its code.
+    fn named(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Script { .. } => ("script", "InlineCodeScriptRuntimeFailure"),
+            Self::Transform { .. } => ("map", "InvalidXsltContent"),
+            Self::Validate { .. } => ("schema", "XmlValidationFailed"),
+        }
+    }
+}
+
+/// How the child ended, for the parent.
 enum Ended {
     Returned(Vec<u8>),
     TooMuch,
@@ -90,20 +127,49 @@ impl Scripts {
         let code =
             text(input, "code").ok_or_else(|| Failed::invalid("the action has no code to run"))?;
         let context = input.get("workflowContext").cloned().unwrap_or_default();
-        let script = serde_json::json!({"code": code, "context": context.to_string()});
+        let context = context.to_string();
+        self.within_bounds(&Job::Script { code, context }).await
+    }
+
+    /// `workflow/xslt`
+    pub(crate) async fn transform(
+        &self,
+        input: &Value,
+        artifacts: &Artifacts,
+    ) -> Result<String, Failed> {
+        let (input, artifacts) = (input.to_string(), of_kind(artifacts, "maps"));
+        let job = Job::Transform { input, artifacts };
+        output(&self.within_bounds(&job).await?)
+    }
+
+    /// `workflow/xml-validation`
+    pub(crate) async fn validate(
+        &self,
+        input: &Value,
+        artifacts: &Artifacts,
+    ) -> Result<String, Failed> {
+        let (input, artifacts) = (input.to_string(), of_kind(artifacts, "schemas"));
+        let job = Job::Validate { input, artifacts };
+        output(&self.within_bounds(&job).await?)
+    }
+
+    async fn within_bounds(&self, job: &Job) -> Result<String, Failed> {
         let _place = self.places.acquire().await.expect("never closed");
-        let ran = tokio::time::timeout(self.limits.wall_max, self.child(script.to_string()));
+        let ran = tokio::time::timeout(self.limits.wall_max, self.child(job));
         ran.await.unwrap_or_else(|_| {
             let seconds = self.limits.wall_max.as_secs();
-            Err(Failed::script(format!(
-                "the script took longer than {seconds} s"
-            )))
+            let (noun, code) = job.named();
+            let message = format!("the {noun} took longer than {seconds} s");
+            Err(Failed::of_code(code, message))
         })
     }
 
-    async fn child(&self, script: String) -> Result<String, Failed> {
+    async fn child(&self, job: &Job) -> Result<String, Failed> {
+        let (noun, code) = job.named();
+        let failed = |message: String| Failed::of_code(code, message);
+        let job = serde_json::to_vec(job).expect("strings are JSON");
         let broken = |what: &str, error: std::io::Error| {
-            Failed::unreachable(format!("scripts cannot be run now: {what}: {error}"))
+            Failed::unreachable(format!("no {noun} can be run now: {what}: {error}"))
         };
         let mut child = tokio::process::Command::new(&self.program)
             .args(&self.args)
@@ -126,7 +192,7 @@ impl Scripts {
         let feed = async move {
             // A child that ends early breaks the pipe; its exit tells why.
             if input.write_all(&head).await.is_ok() {
-                drop(input.write_all(script.as_bytes()).await);
+                drop(input.write_all(&job).await);
             }
         };
         let max = self.limits.output_bytes_max;
@@ -148,25 +214,51 @@ impl Scripts {
         drop((heard, errors));
         let returned = returned.map_err(|error| broken("output", error))?;
         let Ended::Returned(returned) = returned else {
-            return Err(Failed::script(format!(
-                "the script returns more than {max} bytes"
-            )));
+            return Err(failed(format!("the {noun} returns more than {max} bytes")));
         };
         let status = child.wait().await.map_err(|error| broken("exit", error))?;
         if status.success() {
             return String::from_utf8(returned)
-                .map_err(|_| Failed::script("the script returns what is not UTF-8"));
+                .map_err(|_| failed(format!("the {noun} returns what is not UTF-8")));
         }
         let message = String::from_utf8_lossy(&message);
         if status.code() == Some(EXIT_FAILED) {
-            return Err(Failed::script(message.into_owned()));
+            return Err(failed(message.into_owned()));
         }
         let (memory, cpu) = (
             self.limits.memory_bytes_max >> 20,
             self.limits.cpu_max.as_secs(),
         );
-        Err(Failed::script(format!(
-            "the script needs more than {memory} MiB of memory or {cpu} s of processor time"
+        Err(failed(format!(
+            "the {noun} needs more than {memory} MiB of memory or {cpu} s of processor time"
         )))
+    }
+}
+
+/// What the child needs of a project.
+fn of_kind(artifacts: &Artifacts, kind: &str) -> Artifacts {
+    let found = artifacts.get_key_value(kind);
+    let owned = found.map(|(kind, files)| (kind.clone(), files.clone()));
+    owned.into_iter().collect()
+}
+
+/// The output that the child has told of, or why there is none.
+fn output(done: &str) -> Result<String, Failed> {
+    let done = serde_json::from_str(done)
+        .map_err(|error| Failed::unreachable(format!("the process gave no answer: {error}")))?;
+    match done {
+        Done::Output(output) => Ok(output),
+        Done::Refused { code, message } => {
+            // Codes are constants, which do not survive the way between processes.
+            const CODES: [&str; 5] = [
+                "NotFound",
+                "NotSupported",
+                "InvalidTemplate",
+                "InvalidXsltContent",
+                "XmlValidationFailed",
+            ];
+            let code = CODES.into_iter().find(|own| *own == code);
+            Err(Failed::of_code(code.unwrap_or("BadRequest"), message))
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use weft_workflow::wire::Around;
+use weft_workflow::xml::Artifacts;
 
 use crate::Failed;
 
@@ -19,6 +20,8 @@ pub struct Surroundings {
     pub workflow_connections: Option<Arc<str>>,
     /// The workflow's parameters, `{name: {"value": ...}}`; `$connections` is looked for there.
     pub workflow_parameters: Option<Arc<str>>,
+    /// The maps and schemas of the project.
+    pub artifacts: Arc<Artifacts>,
     pub components: Arc<dyn Components>,
 }
 

@@ -154,7 +154,7 @@ fn merged(workflow: String, given: &Value) -> (String, Value) {
     if document.get_exact("definition").is_none() {
         return (workflow, Value::Object(all));
     }
-    for group in ["parameters", "connections", "appSettings"] {
+    for group in ["parameters", "connections", "appSettings", "artifacts"] {
         let Some(Value::Object(own)) = document.remove(group) else {
             continue;
         };

@@ -38,7 +38,7 @@ pub type Local = dyn Fn(&str, &str) -> Result<String, Failure> + Send + Sync;
 /// Runs scenarios.
 #[derive(Clone, Default)]
 pub struct Bench {
-    /// Scripts, maps and schemas; without it these actions fail.
+    /// Scripts; without it these actions fail.
     pub local: Option<Arc<Local>>,
 }
 

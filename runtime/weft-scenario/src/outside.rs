@@ -10,6 +10,7 @@ use weft_workflow::wire::{
     Around, Connection, Message, Place, Refused, credentials, direct, fill_in, find, message, over,
     service_over,
 };
+use weft_workflow::xml::{Artifacts, xml_validation, xslt};
 
 use crate::case::MOCK;
 use crate::deployed::values;
@@ -17,6 +18,9 @@ use crate::world::World;
 
 /// How long a request may take where its action does not say.
 const TIMEOUT_MS: u64 = 120_000;
+/// The processors walk what nests by calling themselves.
+const XML_STACK_BYTES: usize = 64 << 20;
+
 impl World {
     /// Carries out an activity of a run.
     pub(crate) fn carry_out(&mut self, id: &InstanceId, task: &NewTask) {
@@ -39,6 +43,14 @@ impl World {
                     }
                 }
             }
+            "workflow/xslt" => {
+                let result = self.with_artifacts(xslt, input);
+                self.answer(id, task.id, 0, result);
+            }
+            "workflow/xml-validation" => {
+                let result = self.with_artifacts(xml_validation, input);
+                self.answer(id, task.id, 0, result);
+            }
             name if name.starts_with("workflow/") => {
                 let result = match &self.local {
                     Some(local) => {
@@ -52,6 +64,25 @@ impl World {
                 self.answer(id, task.id, 0, result);
             }
             name => self.function(id, task, name, &input),
+        }
+    }
+
+    /// Runs a map or a schema of the project.
+    fn with_artifacts(
+        &self,
+        act: fn(&Value, &Artifacts) -> Result<Value, Refused>,
+        input: Value,
+    ) -> Result<Payload, Failure> {
+        let artifacts = self.files.get("artifacts").map(Value::to_string);
+        let artifacts = artifacts.map(|text| serde_json::from_str(&text));
+        let artifacts: Artifacts = artifacts.and_then(Result::ok).unwrap_or_default();
+        let thread = std::thread::Builder::new().stack_size(XML_STACK_BYTES);
+        let thread = thread.spawn(move || act(&input, &artifacts));
+        let done = thread.ok().and_then(|thread| thread.join().ok());
+        match done {
+            Some(Ok(output)) => Ok(Payload::from(output.to_string())),
+            Some(Err(Refused { code, message })) => Err(Failure::permanent(code, message)),
+            None => Err(Failure::permanent("ActionFailed", "the processor failed")),
         }
     }
 

@@ -11,3 +11,4 @@ pub mod run;
 pub mod trigger;
 pub mod value;
 pub mod wire;
+pub mod xml;

@@ -1,4 +1,4 @@
-//! The process that runs one script.
+//! The process that runs one script, map or schema.
 
 use std::io::{BufRead, Read, Write};
 use std::process::ExitCode;
@@ -8,9 +8,11 @@ use boa_engine::object::builtins::JsPromise;
 use boa_engine::property::Attribute;
 use boa_engine::{Context, JsString, JsValue, Source, js_string};
 use rustix::process::{Resource, Rlimit, setrlimit};
-use serde::Deserialize;
+use weft_workflow::value::Value;
+use weft_workflow::wire::Refused;
+use weft_workflow::xml::{Artifacts, xml_validation, xslt};
 
-use super::{Bounds, EXIT_FAILED};
+use super::{Bounds, Done, EXIT_FAILED, Job};
 
 /// Nested calls; beyond it the engine throws.
 const RECURSION_MAX: usize = 512;
@@ -20,17 +22,10 @@ const STACK_BYTES: usize = 64 << 20;
 const PRELUDE: &str = "globalThis.console = Object.fromEntries(['log', 'info', 'warn', 'error', \
     'debug', 'trace'].map(name => [name, () => undefined]));";
 
-#[derive(Deserialize)]
-struct Script {
-    code: String,
-    /// JSON text.
-    context: String,
-}
-
-/// The whole main function of the process: reads a script, writes what it returns.
+/// The whole main function of the process: reads a job, writes what comes of it.
 #[must_use]
 pub fn script_main() -> ExitCode {
-    // The engine walks what a script nests by calling itself.
+    // The engines walk what nests by calling themselves.
     let thread = std::thread::Builder::new()
         .stack_size(STACK_BYTES)
         .spawn(run);
@@ -72,8 +67,12 @@ fn run() -> Result<(), String> {
     }
     let mut text = String::new();
     input.read_to_string(&mut text).map_err(|e| failed(&e))?;
-    let script: Script = serde_json::from_str(&text).map_err(|e| failed(&e))?;
-    let returned = evaluate(&script)?;
+    let job: Job = serde_json::from_str(&text).map_err(|e| failed(&e))?;
+    let returned = match job {
+        Job::Script { code, context } => evaluate(&code, &context)?,
+        Job::Transform { input, artifacts } => xml(xslt, &input, &artifacts)?,
+        Job::Validate { input, artifacts } => xml(xml_validation, &input, &artifacts)?,
+    };
     let mut output = std::io::stdout().lock();
     output
         .write_all(returned.as_bytes())
@@ -81,20 +80,37 @@ fn run() -> Result<(), String> {
     output.flush().map_err(|e| failed(&e))
 }
 
+/// What comes of a map or a schema, as JSON.
+fn xml(
+    act: fn(&Value, &Artifacts) -> Result<Value, Refused>,
+    input: &str,
+    artifacts: &Artifacts,
+) -> Result<String, String> {
+    let input = serde_json::from_str(input).map_err(|error| error.to_string())?;
+    let done = match act(&input, artifacts) {
+        Ok(output) => Done::Output(output.to_string()),
+        Err(Refused { code, message }) => Done::Refused {
+            code: code.to_owned(),
+            message,
+        },
+    };
+    serde_json::to_string(&done).map_err(|error| error.to_string())
+}
+
 /// The JSON of what the script returns. It is the body of a function, which may wait for promises.
-fn evaluate(script: &Script) -> Result<String, String> {
+fn evaluate(code: &str, given: &str) -> Result<String, String> {
     let mut context = Context::default();
     context
         .runtime_limits_mut()
         .set_recursion_limit(RECURSION_MAX);
     let mut eval = |source: &str| context.eval(Source::from_bytes(source));
     eval(PRELUDE).map_err(|error| error.to_string())?;
-    let text = JsString::from(script.context.as_str());
+    let text = JsString::from(given);
     define(&mut context, "workflowContext", text.into()).map_err(|error| error.to_string())?;
     let parsed = "globalThis.workflowContext = JSON.parse(globalThis.workflowContext);";
     let read = context.eval(Source::from_bytes(parsed));
     read.map_err(|error| error.to_string())?;
-    let body = format!("(async function () {{\n{}\n}})()", script.code);
+    let body = format!("(async function () {{\n{code}\n}})()");
     let promise = context
         .eval(Source::from_bytes(body.as_bytes()))
         .map_err(|error| error.to_string())?;

@@ -11,3 +11,4 @@ mod identities;
 mod places;
 mod scripts;
 mod server;
+mod xml;

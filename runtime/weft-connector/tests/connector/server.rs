@@ -126,6 +126,7 @@ pub(crate) fn nothing() -> Surroundings {
         connections: Arc::default(),
         workflow_connections: None,
         workflow_parameters: None,
+        artifacts: Arc::default(),
         components: Arc::new(Doubler),
     }
 }
@@ -164,7 +165,7 @@ pub(crate) async fn http(input: Value) -> Result<Value, Failed> {
 
 #[tokio::test]
 async fn a_name_that_nobody_serves_is_refused() {
-    let failed = call("workflow/xslt", json!({})).await.unwrap_err();
+    let failed = call("workflow/telepathy", json!({})).await.unwrap_err();
     assert_eq!(failed.code, "NotSupported");
     let connector = connector(&[]);
     let failed = connector.call("workflow/http", "{", &nothing()).await;

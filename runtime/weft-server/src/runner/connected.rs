@@ -113,6 +113,7 @@ fn surroundings(
         connections: Arc::clone(&of_app.connections),
         workflow_connections: parts.connections.map(Arc::from),
         workflow_parameters: parts.parameters.map(Arc::from),
+        artifacts: Arc::new(parts.artifacts),
         components,
     }
 }
