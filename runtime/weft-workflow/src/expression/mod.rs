@@ -8,6 +8,7 @@
 mod ast;
 mod budget;
 mod context;
+mod deferred;
 mod deployment;
 mod error;
 mod eval;
@@ -20,6 +21,7 @@ mod template;
 pub use ast::Reference;
 pub use budget::{Budget, Limits};
 pub use context::Context;
+pub use deferred::Deferred;
 pub(crate) use deployment::{Deployment, DeploymentExpression, is_placeholder, unescaped};
 pub use error::{CompileError, EvalError};
 pub use eval::apply;

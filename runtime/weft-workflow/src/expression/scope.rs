@@ -65,6 +65,19 @@ pub trait Scope {
         None
     }
 
+    /// Whether a setting is secret, or may be: the run is not to know its value.
+    fn defers_setting(&self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
+
+    /// The expression over settings, without the `@`, that a parameter stands for whose value the
+    /// run is not to know.
+    fn deferred_parameter(&self, name: &str) -> Option<String> {
+        let _ = name;
+        None
+    }
+
     /// What the model chose for a parameter of the agent's tool that is running.
     fn agent_parameter(&self, name: &str) -> Option<Value> {
         let _ = name;

@@ -6,6 +6,7 @@ use crate::value::Value;
 
 use super::ast::{Expr, Node, Reference};
 use super::budget::Budget;
+use super::deferred::{Deferred, written};
 use super::error::{CompileError, EvalError};
 use super::eval::Evaluator;
 use super::functions;
@@ -102,6 +103,20 @@ impl Template {
         let value = evaluate(&self.part, &mut evaluator)?;
         evaluator.budget.depth(value.depth())?;
         Ok(value)
+    }
+
+    /// The same, where settings and parameters that the scope defers stay expressions. Keys cannot
+    /// hold any.
+    pub fn evaluate_deferring(
+        &self,
+        scope: &dyn Scope,
+        budget: &mut Budget,
+    ) -> Result<(Value, Deferred), EvalError> {
+        let mut evaluator = Evaluator { scope, budget };
+        let mut deferred = Deferred::new();
+        let value = evaluate_deferring(&self.part, "", &mut evaluator, &mut deferred)?;
+        evaluator.budget.depth(value.depth())?;
+        Ok((value, deferred))
     }
 
     /// Every function call, outer before inner, in the order of the value.
@@ -342,6 +357,90 @@ fn evaluate(part: &Part, evaluator: &mut Evaluator<'_>) -> Result<Value, EvalErr
                 .collect()
         }
     }
+}
+
+fn evaluate_deferring(
+    part: &Part,
+    pointer: &str,
+    evaluator: &mut Evaluator<'_>,
+    deferred: &mut Deferred,
+) -> Result<Value, EvalError> {
+    match part {
+        Part::Literal(value) => Ok(value.clone()),
+        Part::Text(text) => {
+            let Some(rest) = rest(text, evaluator)? else {
+                return evaluate_text(text, evaluator);
+            };
+            let rest = format!("@{rest}");
+            deferred.push((pointer.to_owned(), rest.clone()));
+            Ok(Value::from(rest))
+        }
+        Part::Array(parts) => {
+            evaluator.budget.steps(parts.len() as u64)?;
+            let items = parts.iter().enumerate().map(|(index, part)| {
+                evaluate_deferring(part, &format!("{pointer}/{index}"), evaluator, deferred)
+            });
+            items.collect()
+        }
+        Part::Object(members) => {
+            evaluator.budget.steps(members.len() as u64)?;
+            members
+                .iter()
+                .map(|(key, part)| {
+                    let key = match key {
+                        Key::Literal(key) => key.clone(),
+                        Key::Text(text) => evaluate_text(text, evaluator)?.to_text().into(),
+                    };
+                    let token = key.replace('~', "~0").replace('/', "~1");
+                    let pointer = format!("{pointer}/{token}");
+                    Ok((
+                        key,
+                        evaluate_deferring(part, &pointer, evaluator, deferred)?,
+                    ))
+                })
+                .collect()
+        }
+    }
+}
+
+/// What is left of a text that holds what is deferred.
+fn rest(text: &Text, evaluator: &mut Evaluator<'_>) -> Result<Option<String>, EvalError> {
+    let rest = match text.content.as_ref() {
+        Content::Whole(expr) => evaluator.rest(expr),
+        Content::Mixed(pieces) => rest_of_mixed(pieces, evaluator),
+    };
+    rest.map_err(|error| EvalError {
+        pointer: text.pointer.to_string(),
+        ..error
+    })
+}
+
+fn rest_of_mixed(
+    pieces: &[Piece],
+    evaluator: &mut Evaluator<'_>,
+) -> Result<Option<String>, EvalError> {
+    let holds_deferred = |piece: &Piece| match piece {
+        Piece::Text(_) => false,
+        Piece::Expr(expr) => evaluator.holds_deferred(expr),
+    };
+    if !pieces.iter().any(holds_deferred) {
+        return Ok(None);
+    }
+    let mut parts = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        parts.push(match piece {
+            Piece::Text(text) => written(&Value::from(text.as_str())),
+            Piece::Expr(expr) => match evaluator.rest(expr)? {
+                Some(rest) => rest,
+                None => {
+                    let text = evaluator.evaluate(expr)?.to_text();
+                    evaluator.budget.bytes(text.len() as u64)?;
+                    written(&Value::from(text))
+                }
+            },
+        });
+    }
+    Ok(Some(format!("concat({})", parts.join(", "))))
 }
 
 fn evaluate_text(text: &Text, evaluator: &mut Evaluator<'_>) -> Result<Value, EvalError> {

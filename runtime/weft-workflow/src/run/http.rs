@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use weft_orchestration::Failure;
 
+use crate::expression::Deferred;
 use crate::program::{Action, ActionId, RetryPolicy, Transport, Webhook};
 use crate::value::{Object, Value};
 
@@ -38,7 +39,8 @@ impl Run {
             Ok(policy) => policy,
             Err(fault) => return Some(End::failed("InvalidTemplate", fault)),
         };
-        let (activity, payload) = match self.payload(action, transport, inputs) {
+        let deferred = self.slot_mut(frame, id).record.deferred.clone();
+        let (activity, payload) = match self.payload(action, transport, inputs, &deferred) {
             Ok(made) => made,
             Err(end) => return Some(end),
         };
@@ -84,7 +86,12 @@ impl Run {
                 Value::Object(subscribe)
             }
         };
-        let (activity, payload) = match self.payload(action, transport, &subscribe) {
+        let deferred = self.slot_mut(frame, id).record.deferred.clone();
+        let deferred = match webhook {
+            Webhook::Http => below(&deferred, "subscribe"),
+            Webhook::ApiConnection => deferred,
+        };
+        let (activity, payload) = match self.payload(action, transport, &subscribe, &deferred) {
             Ok(made) => made,
             Err(end) => return Some(end),
         };
@@ -113,12 +120,14 @@ impl Run {
         None
     }
 
-    /// The activity for a request and its input.
+    /// The activity for a request and its input. Secrets stand under `deferred`, as expressions by
+    /// JSON pointer.
     fn payload(
         &self,
         action: &Action,
         transport: Transport,
         inputs: &Value,
+        deferred: &Deferred,
     ) -> Result<(&'static str, Value), End> {
         let mut payload = Object::new();
         let mut put = |name: &str, value: Option<Value>| {
@@ -180,6 +189,11 @@ impl Run {
         put("run", Some(Value::from(self.replay.instance().to_string())));
         put("workflow", Some(Value::from(&*self.settings.workflow)));
         put("trackingId", Some(Value::from(self.tracking_id())));
+        let deferred = into_payload(deferred, &payload);
+        let deferred = deferred.map_err(|fault| End::failed("InvalidTemplate", fault))?;
+        if !deferred.is_empty() {
+            payload.insert("deferred", Value::Object(deferred));
+        }
         Ok((activity, Value::Object(payload)))
     }
 
@@ -287,13 +301,14 @@ impl Run {
         if !request.asynchronous {
             return false;
         }
-        let mut payload = request.payload.as_object().cloned().unwrap_or_default();
-        let from = payload.get("uri").map(Value::to_text).unwrap_or_default();
+        let mut payload = elsewhere(&request.payload, &["body", "queries", "path", "chunk"]);
+        let from = request
+            .payload
+            .get("uri")
+            .map(Value::to_text)
+            .unwrap_or_default();
         payload.insert("uri", Value::from(resolve(&from, &location)));
         payload.insert("method", Value::from("GET"));
-        for gone in ["body", "queries", "path", "chunk"] {
-            payload.remove(gone);
-        }
         request.payload = Value::Object(payload);
         request.attempt = 1;
         let pause = retry_after_ms(answer).unwrap_or(POLL_MS);
@@ -330,10 +345,8 @@ impl Run {
             let enough = request.gathered.len() as u64 >= wanted;
             request.pages += 1;
             if let (Some(next), false, true) = (next, enough, request.pages < PAGES_MAX) {
-                let mut payload = request.payload.as_object().cloned().unwrap_or_default();
+                let mut payload = elsewhere(&request.payload, &["queries", "path"]);
                 payload.insert("uri", Value::from(next));
-                payload.remove("queries");
-                payload.remove("path");
                 request.payload = Value::Object(payload);
                 request.attempt = 1;
                 return self.send(frame, id);
@@ -388,7 +401,8 @@ impl Run {
         let action = program.action(id);
         if let Progress::Webhook { unsubscribe } = &self.slot_mut(frame, id).progress {
             let unsubscribe = unsubscribe.clone();
-            self.unsubscribe(action, &unsubscribe);
+            let deferred = below(&self.slot_mut(frame, id).record.deferred, "unsubscribe");
+            self.unsubscribe(action, &unsubscribe, &deferred);
         }
         let message = format!(
             "The execution of template action '{}' timed out: it took longer than its limit.",
@@ -398,16 +412,86 @@ impl Run {
     }
 
     /// Sends the request that undoes a subscription; nobody waits for its answer.
-    fn unsubscribe(&mut self, action: &Action, inputs: &Value) {
+    fn unsubscribe(&mut self, action: &Action, inputs: &Value, deferred: &Deferred) {
         if member(inputs, "uri").is_none() {
             return;
         }
-        if let Ok((activity, payload)) = self.payload(action, Transport::Http, inputs) {
+        if let Ok((activity, payload)) = self.payload(action, Transport::Http, inputs, deferred) {
             let payload = weft_orchestration::Payload::from(payload.to_string());
             // The error, where there is one, stays in the replay and ends the run with this turn.
             let _ = self.replay.call_activity(activity, payload, None);
         }
     }
+}
+
+/// What is deferred below a member, seen from there.
+pub(crate) fn below(deferred: &Deferred, member: &str) -> Deferred {
+    let inside = deferred.iter().filter_map(|(pointer, rest)| {
+        let (first, inner) = pointer.strip_prefix('/')?.split_once('/')?;
+        let fits = first.eq_ignore_ascii_case(member);
+        fits.then(|| (format!("/{inner}"), rest.clone()))
+    });
+    inside.collect()
+}
+
+/// What is deferred, with pointers into the payload.
+///
+/// # Errors
+/// It stands where it cannot be filled in later.
+pub(crate) fn into_payload(deferred: &Deferred, payload: &Object) -> Result<Object, String> {
+    const PLACES: [&str; 8] = [
+        "uri",
+        "path",
+        "queries",
+        "headers",
+        "body",
+        "cookie",
+        "authentication",
+        "parameters",
+    ];
+    let mut found = Object::new();
+    for (pointer, rest) in deferred {
+        let inside = pointer.trim_start_matches('/');
+        let (first, inner) = inside.split_once('/').unwrap_or((inside, ""));
+        let mut places = PLACES.into_iter();
+        let place = places.find(|own| own.eq_ignore_ascii_case(first));
+        let Some(place) = place.filter(|place| payload.get_exact(place).is_some()) else {
+            return Err(format!(
+                "The app setting in '{pointer}' is none of the workflow's own. A secret of the app \
+                 can stand in 'uri', 'path', 'queries', 'headers', 'body', 'authentication' and \
+                 'parameters'."
+            ));
+        };
+        let pointer = match inner {
+            "" => format!("/{place}"),
+            inner => format!("/{place}/{inner}"),
+        };
+        found.insert(pointer, Value::from(rest.as_str()));
+    }
+    Ok(found)
+}
+
+/// A payload for another `uri`: without some members, and without what would be filled in there.
+fn elsewhere(payload: &Value, gone: &[&str]) -> Object {
+    let mut payload = payload.as_object().cloned().unwrap_or_default();
+    for member in gone {
+        payload.remove(member);
+    }
+    if let Some(deferred) = payload.remove("deferred") {
+        let left = deferred.as_object().into_iter().flat_map(Object::iter);
+        let left: Object = left
+            .filter(|(pointer, _)| {
+                let first = pointer.trim_start_matches('/').split('/').next();
+                let first = first.unwrap_or_default();
+                first != "uri" && !gone.contains(&first)
+            })
+            .map(|(pointer, rest)| (pointer.clone(), rest.clone()))
+            .collect();
+        if !left.is_empty() {
+            payload.insert("deferred", Value::Object(left));
+        }
+    }
+    payload
 }
 
 /// The status code of an answer, which connectors may give as text.

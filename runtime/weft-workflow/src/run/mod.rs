@@ -26,13 +26,13 @@ use std::sync::Arc;
 
 use weft_orchestration::{Failure, Message, Next, Payload, Replay, TaskHandle, Timestamp, Turn};
 
-use crate::expression::{Budget, Template};
+use crate::expression::{Budget, Deferred, Template};
 use crate::program::{Action, ActionId, GraphRef, Program};
 use crate::value::{Object, Value};
 
 pub use callback::{Callback, CallbackKey};
 pub(crate) use callback::{base_path, encode};
-pub(crate) use http::status_name;
+pub(crate) use http::{below, into_payload, status_name};
 pub use settings::{Callee, Settings};
 pub use start::{Kept, RunEnd, RunStart};
 pub use status::{Status, UnknownStatus};
@@ -59,6 +59,8 @@ pub struct Run {
     trigger: Value,
     /// By name in lower case.
     parameters: BTreeMap<String, Value>,
+    /// Parameters that hold secrets: the expression that each stands for.
+    deferred_parameters: BTreeMap<String, String>,
     variables: Variables,
     frames: Vec<Frame>,
     jobs: VecDeque<Job>,
@@ -130,6 +132,7 @@ impl Run {
             start: RunStart::default(),
             trigger: Value::Null,
             parameters: BTreeMap::new(),
+            deferred_parameters: BTreeMap::new(),
             variables: Variables::new(),
             frames: Vec::new(),
             jobs: VecDeque::new(),
@@ -255,14 +258,33 @@ impl Run {
         for parameter in program.parameters() {
             let name = parameter.name.to_lowercase();
             if let (None, Some(default)) = (self.parameters.get(&name), &parameter.default) {
-                let value = self.evaluate(default, root, None)?;
-                self.parameters.insert(name, value);
+                self.read_parameter(name, default, root)?;
             }
         }
         // Given values may refer to app settings.
         for (name, template) in self.settings.parameter_templates() {
-            let value = self.evaluate(&template, root, None)?;
-            self.parameters.insert(name, value);
+            self.read_parameter(name, &template, root)?;
+        }
+        Ok(())
+    }
+
+    /// A text that holds a secret stays an expression; a larger value that holds one is not there.
+    fn read_parameter(
+        &mut self,
+        name: String,
+        template: &Template,
+        root: FrameId,
+    ) -> Result<(), crate::expression::EvalError> {
+        let (value, deferred) = self.evaluate_deferring(template, root, None)?;
+        match deferred.first() {
+            None => {
+                self.parameters.insert(name, value);
+            }
+            Some((pointer, rest)) if pointer.is_empty() => {
+                let rest = rest.trim_start_matches('@').to_owned();
+                self.deferred_parameters.insert(name, rest);
+            }
+            Some(_) => {}
         }
         Ok(())
     }
@@ -557,6 +579,23 @@ impl Run {
         }
         let mut budget = Budget::default();
         let value = template.evaluate(&Place::new(self, frame, action), &mut budget);
+        self.expression_steps += budget.spent().0;
+        value
+    }
+
+    /// The same, with what is left for whoever carries out the action.
+    fn evaluate_deferring(
+        &mut self,
+        template: &Template,
+        frame: FrameId,
+        action: Option<ActionId>,
+    ) -> Result<(Value, Deferred), crate::expression::EvalError> {
+        if let Some(value) = template.as_literal() {
+            return Ok((value.clone(), Deferred::new()));
+        }
+        let mut budget = Budget::default();
+        let place = Place::new(self, frame, action);
+        let value = template.evaluate_deferring(&place, &mut budget);
         self.expression_steps += budget.spent().0;
         value
     }

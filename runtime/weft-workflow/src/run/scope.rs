@@ -123,6 +123,17 @@ impl Scope for Place<'_> {
         self.run.settings.app_setting(name)
     }
 
+    fn defers_setting(&self, name: &str) -> bool {
+        self.run.settings.defers(name)
+    }
+
+    fn deferred_parameter(&self, name: &str) -> Option<String> {
+        self.run
+            .deferred_parameters
+            .get(&name.to_lowercase())
+            .cloned()
+    }
+
     fn now(&self) -> Timestamp {
         super::moment(self.run.now)
     }

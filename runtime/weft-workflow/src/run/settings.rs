@@ -61,6 +61,11 @@ impl Settings {
         found.cloned()
     }
 
+    /// What is no setting of the workflow may be a secret of the app, which runs are not to know.
+    pub(crate) fn defers(&self, name: &str) -> bool {
+        self.app_setting(name).is_none()
+    }
+
     /// Names are compared without regard to letter case.
     pub(super) fn callee(&self, name: &str) -> Option<(&str, Callee)> {
         let mut all = self.callees.iter();

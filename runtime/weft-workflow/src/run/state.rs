@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use weft_orchestration::{TaskHandle, Timestamp};
 
+use crate::expression::Deferred;
 use crate::program::GraphRef;
 use crate::value::{Array, Object, Value};
 
@@ -86,6 +87,8 @@ pub(crate) struct Record {
     pub(crate) code: Option<Arc<str>>,
     pub(crate) error: Option<Value>,
     pub(crate) inputs: Option<Value>,
+    /// What in the inputs is left for whoever carries out the action.
+    pub(crate) deferred: Deferred,
     pub(crate) outputs: Option<Value>,
     pub(crate) started: Option<Timestamp>,
     pub(crate) ended: Option<Timestamp>,
@@ -100,6 +103,7 @@ impl Default for Record {
             code: None,
             error: None,
             inputs: None,
+            deferred: Deferred::new(),
             outputs: None,
             started: None,
             ended: None,

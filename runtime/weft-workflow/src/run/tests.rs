@@ -376,3 +376,62 @@ fn every_cause_of_a_skip_is_named() {
     let expected = expected.map(|(name, code)| (name.to_owned(), code.to_owned()));
     assert_eq!(causes, expected.into());
 }
+
+#[test]
+fn secrets_stay_expressions_in_what_is_recorded() {
+    fn answer(name: &str, input: &Value) -> Result<Value, Failure> {
+        let uri = input.get("uri").map(Value::to_text).unwrap_or_default();
+        let deferred = input.get("deferred").cloned().unwrap_or_default();
+        let answer = match (name, uri.as_str()) {
+            ("workflow/http", "http://x/a") => {
+                expect![[r#"{"/headers/a~1b":"@concat('Key ', appsetting('key'), ' of it''s ', '3')","/authentication/password":"@appsetting('password')","/queries/q":"@concat('<', appsetting('key'), '>')","/body/0/n":"@add(int(appsetting('n')), 3)"}"#]]
+                    .assert_eq(&deferred.to_string());
+                r#"{"statusCode":202,"headers":{"Location":"http://y/b","Retry-After":"1"}}"#
+            }
+            ("workflow/http", "http://y/b") => {
+                expect![[r#"{"/headers/a~1b":"@concat('Key ', appsetting('key'), ' of it''s ', '3')","/authentication/password":"@appsetting('password')"}"#]]
+                    .assert_eq(&deferred.to_string());
+                r#"{"statusCode":200}"#
+            }
+            other => panic!("{other:?}"),
+        };
+        Ok(serde_json::from_str(answer).unwrap())
+    }
+    let definition = r#"{
+        "triggers": {"manual": {"type": "Request"}},
+        "parameters": {"p": {"type": "String", "defaultValue": "<@{appsetting('key')}>"}},
+        "actions": {
+            "Call": {"type": "Http", "inputs": {
+                "method": "POST", "uri": "http://@{appsetting('host')}/a",
+                "Headers": {"a/b": "Key @{appsetting('key')} of it's @{triggerBody()?['n']}"},
+                "authentication": {"type": "Basic", "username": "u",
+                    "password": "@appsetting('password')"},
+                "queries": {"q": "@parameters('p')"},
+                "body": [{"n": "@add(int(appsetting('n')), triggerBody()?['n'])"}]}},
+            "Not_here": {"type": "Compose", "inputs": "@appsetting('key')",
+                "runAfter": {"Call": ["Succeeded"]}},
+            "Nor_here": {"type": "Http", "inputs": {"method": "@appsetting('key')", "uri": "http://x"},
+                "runAfter": {"Not_here": ["Failed"]}}
+        }}"#;
+    let mut world = World::new(definition, answer);
+    let settings = Settings {
+        app_settings: [("host".to_owned(), Value::from("x"))].into(),
+        ..Settings::default()
+    };
+    world.settings = Arc::new(settings);
+    let settings = Arc::clone(&world.settings);
+    world.run = Run::new(Arc::clone(&world.program), settings, replay(vec![]));
+    world.start(r#"{"n": 3}"#);
+    world.finish();
+    let view = world.view();
+    let shown = |name: &str| {
+        let action = view.actions.iter().find(|action| &*action.name == name);
+        action.unwrap()
+    };
+    assert_eq!(shown("Call").status, Status::Succeeded);
+    for (name, part) in [("Not_here", "weft secrets"), ("Nor_here", "'/method'")] {
+        assert_eq!(shown(name).status, Status::Failed, "{name}");
+        let error = shown(name).error.clone().unwrap().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+}

@@ -506,6 +506,7 @@ pub(super) fn record_of(shown: &Value, now: Timestamp) -> Record {
         code: shown.get("code").map(|code| code.to_text().into()),
         error: shown.get("error").cloned(),
         inputs: shown.get("inputs").cloned(),
+        deferred: Vec::new(),
         outputs: shown.get("outputs").cloned(),
         started: time("startTime").or(Some(now)),
         ended: time("endTime").or(Some(now)),

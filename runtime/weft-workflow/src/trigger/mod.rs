@@ -13,7 +13,7 @@ mod watch;
 pub use callback::TriggerCallback;
 pub use firing::{Fate, Fired, Firing};
 pub use recurrence::{NoRecurrence, Recurrence};
-pub use scope::{Surroundings, parameters};
+pub use scope::{Parameters, Surroundings, parameters};
 pub use watch::{
     Entry, FIRE_EVENT, LOOK, LOOK_EVENT, OPEN_RUNS, START, Told, WATCH, Watch, WatchState,
     fingerprint, is_watched, watch_id,

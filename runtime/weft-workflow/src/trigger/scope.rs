@@ -6,17 +6,24 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::expression::{Budget, EvalError, Scope};
+use crate::expression::{Budget, EvalError, Scope, Template};
 use crate::program::Program;
 use crate::run::Settings;
 use crate::value::{Object, Value};
+
+/// The values of a workflow's parameters, by name in lower case.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Parameters {
+    pub values: BTreeMap<String, Value>,
+    /// Of those that hold secrets, the expression that each stands for.
+    pub deferred: BTreeMap<String, String>,
+}
 
 /// The surroundings of a trigger's expressions.
 #[derive(Debug, Clone)]
 pub struct Surroundings<'a> {
     pub settings: &'a Settings,
-    /// By name in lower case, as [`parameters`] gives them.
-    pub parameters: &'a BTreeMap<String, Value>,
+    pub parameters: &'a Parameters,
     /// The trigger's object, as far as it is known.
     pub trigger: Value,
     /// What `listCallbackUrl()` gives.
@@ -30,7 +37,7 @@ impl<'a> Surroundings<'a> {
     #[must_use]
     pub fn new(
         settings: &'a Settings,
-        parameters: &'a BTreeMap<String, Value>,
+        parameters: &'a Parameters,
         now: Timestamp,
         seed: u64,
     ) -> Self {
@@ -61,7 +68,7 @@ impl<'a> Surroundings<'a> {
 
 impl Scope for Surroundings<'_> {
     fn parameter(&self, name: &str) -> Option<Value> {
-        self.parameters.get(&name.to_lowercase()).cloned()
+        self.parameters.values.get(&name.to_lowercase()).cloned()
     }
 
     fn variable(&self, _name: &str) -> Option<Value> {
@@ -93,6 +100,14 @@ impl Scope for Surroundings<'_> {
         self.callback_url.as_deref().map(Value::from)
     }
 
+    fn defers_setting(&self, name: &str) -> bool {
+        self.settings.defers(name)
+    }
+
+    fn deferred_parameter(&self, name: &str) -> Option<String> {
+        self.parameters.deferred.get(&name.to_lowercase()).cloned()
+    }
+
     fn app_setting(&self, name: &str) -> Option<Value> {
         self.settings.app_setting(name)
     }
@@ -111,7 +126,8 @@ impl Scope for Surroundings<'_> {
     }
 }
 
-/// The values of a workflow's parameters, by name in lower case.
+/// The values of a workflow's parameters. A text that holds a secret stays an expression; a larger
+/// value that holds one is not there.
 ///
 /// # Errors
 /// A default or a given value cannot be evaluated.
@@ -120,25 +136,35 @@ pub fn parameters(
     settings: &Settings,
     now: Timestamp,
     seed: u64,
-) -> Result<BTreeMap<String, Value>, EvalError> {
-    let mut values = settings.parameters();
+) -> Result<Parameters, EvalError> {
+    let mut known = Parameters {
+        values: settings.parameters(),
+        deferred: BTreeMap::new(),
+    };
     let mut budget = Budget::default();
+    let mut read = |known: &mut Parameters, name: String, template: &Template| {
+        let here = Surroundings::new(settings, known, now, seed);
+        let (value, deferred) = template.evaluate_deferring(&here, &mut budget)?;
+        match deferred.first() {
+            None => {
+                known.values.insert(name, value);
+            }
+            Some((pointer, rest)) if pointer.is_empty() => {
+                let rest = rest.trim_start_matches('@').to_owned();
+                known.deferred.insert(name, rest);
+            }
+            Some(_) => {}
+        }
+        Ok::<_, EvalError>(())
+    };
     for parameter in program.parameters() {
         let name = parameter.name.to_lowercase();
-        if let (None, Some(default)) = (values.get(&name), &parameter.default) {
-            let value = {
-                let here = Surroundings::new(settings, &values, now, seed);
-                default.evaluate(&here, &mut budget)?
-            };
-            values.insert(name, value);
+        if let (None, Some(default)) = (known.values.get(&name), &parameter.default) {
+            read(&mut known, name, default)?;
         }
     }
     for (name, template) in settings.parameter_templates() {
-        let value = {
-            let here = Surroundings::new(settings, &values, now, seed);
-            template.evaluate(&here, &mut budget)?
-        };
-        values.insert(name, value);
+        read(&mut known, name, &template)?;
     }
-    Ok(values)
+    Ok(known)
 }

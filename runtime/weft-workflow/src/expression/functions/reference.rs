@@ -46,7 +46,15 @@ pub(super) fn variables(call: &mut Invocation<'_>, args: &[Value]) -> Outcome {
 
 pub(super) fn appsetting(call: &mut Invocation<'_>, args: &[Value]) -> Outcome {
     let name = call.string(args, 0)?;
-    call.known("app setting", name, call.scope.app_setting(name))
+    let found = call.scope.app_setting(name);
+    if found.is_none() && call.scope.defers_setting(name) {
+        return Err(EvalError::invalid(format!(
+            "The app setting '{name}' is none of the workflow's own. A secret of the app (`weft \
+             secrets set {name}`) is known to requests alone: their uri, path, queries, headers, \
+             body, authentication and parameters."
+        )));
+    }
+    call.known("app setting", name, found)
 }
 
 pub(super) fn agent_parameters(call: &mut Invocation<'_>, args: &[Value]) -> Outcome {

@@ -54,12 +54,12 @@ impl Run {
             }),
             Kind::Wait(inputs) => self.started(frame, id, inputs, Self::delay),
             Kind::Request(transport, inputs) => {
-                self.started(frame, id, inputs, |run, frame, id, inputs| {
+                self.started_deferring(frame, id, inputs, |run, frame, id, inputs| {
                     run.begin_request(frame, id, *transport, inputs)
                 })
             }
             Kind::Webhook(webhook, inputs) => {
-                self.started(frame, id, inputs, |run, frame, id, inputs| {
+                self.started_deferring(frame, id, inputs, |run, frame, id, inputs| {
                     run.begin_webhook(frame, id, *webhook, inputs)
                 })
             }
@@ -155,6 +155,24 @@ impl Run {
             Err(fault) => return Some(fault.into()),
         };
         self.slot_mut(frame, id).record.inputs = Some(inputs.clone());
+        rest(self, frame, id, &inputs)
+    }
+
+    /// The same for an action whose secrets are filled in by whoever carries it out.
+    fn started_deferring(
+        &mut self,
+        frame: FrameId,
+        id: ActionId,
+        inputs: &Template,
+        rest: impl FnOnce(&mut Self, FrameId, ActionId, &Value) -> Option<End>,
+    ) -> Option<End> {
+        let (inputs, deferred) = match self.evaluate_deferring(inputs, frame, Some(id)) {
+            Ok(evaluated) => evaluated,
+            Err(fault) => return Some(fault.into()),
+        };
+        let record = &mut self.slot_mut(frame, id).record;
+        record.inputs = Some(inputs.clone());
+        record.deferred = deferred;
         rest(self, frame, id, &inputs)
     }
 

@@ -2,9 +2,9 @@
 
 use weft_orchestration::{Failure, Timestamp};
 
-use crate::expression::Budget;
+use crate::expression::{Budget, Deferred};
 use crate::program::{RetryPolicy, Transport};
-use crate::run::status_name;
+use crate::run::{below, into_payload, status_name};
 use crate::trigger::{Surroundings, TriggerCallback, parameters};
 use crate::value::{Object, Value};
 
@@ -41,7 +41,7 @@ pub(super) enum Purpose {
 }
 
 impl Watch {
-    /// The trigger's inputs with their expressions evaluated.
+    /// The trigger's inputs with their expressions evaluated, but for those that hold secrets.
     pub(super) fn inputs(&mut self) -> Result<Value, Fault> {
         let Some(plan) = &self.plan else {
             return Ok(Value::Null);
@@ -53,7 +53,12 @@ impl Watch {
             .url(&self.state.base_url, &self.settings.callback_key);
         let here = Surroundings::new(&self.settings, &parameters, now, self.state.firings)
             .with_callback_url(Some(url));
-        Ok(plan.inputs.evaluate(&here, &mut Budget::default())?)
+        let evaluated = plan
+            .inputs
+            .evaluate_deferring(&here, &mut Budget::default());
+        let (inputs, deferred) = evaluated?;
+        self.deferred = deferred;
+        Ok(inputs)
     }
 
     /// Makes a request, whose inputs are evaluated.
@@ -64,7 +69,7 @@ impl Watch {
         inputs: Value,
     ) -> Result<(), Fault> {
         let policy = RetryPolicy::read(inputs.get("retryPolicy")).map_err(Fault::invalid)?;
-        let (activity, payload) = self.payload(transport, &inputs)?;
+        let (activity, payload) = self.payload(purpose, transport, &inputs)?;
         self.exchange = Some(Exchange {
             purpose,
             activity,
@@ -129,6 +134,7 @@ impl Watch {
     /// The activity for a request and its input.
     fn payload(
         &self,
+        purpose: Purpose,
         transport: Transport,
         inputs: &Value,
     ) -> Result<(&'static str, Value), Fault> {
@@ -184,7 +190,33 @@ impl Watch {
         }
         put("timeoutMs", Some(Value::Int(TIMEOUT_MS)));
         put("workflow", Some(Value::from(&*self.settings.workflow)));
+        let deferred = self.deferred_of(purpose, transport);
+        let deferred = into_payload(&deferred, &payload).map_err(Fault::invalid)?;
+        if !deferred.is_empty() {
+            payload.insert("deferred", Value::Object(deferred));
+        }
         Ok((activity, Value::Object(payload)))
+    }
+}
+
+impl Watch {
+    /// What of the trigger's inputs is left for whoever carries the request.
+    fn deferred_of(&self, purpose: Purpose, transport: Transport) -> Deferred {
+        match (purpose, transport) {
+            (Purpose::Subscribe, Transport::Http) => below(&self.deferred, "subscribe"),
+            (Purpose::Unsubscribe, Transport::Http) => below(&self.deferred, "unsubscribe"),
+            // It goes to where the subscription is, with nothing of the inputs but the connection.
+            (Purpose::Unsubscribe, _) => Deferred::new(),
+            // The location that an answer has named stands in the place of these.
+            (Purpose::Poll, _) if self.state.location.is_some() => {
+                let own = self.deferred.iter().filter(|(pointer, _)| {
+                    let first = pointer.trim_start_matches('/').split('/').next();
+                    !["uri", "queries", "path"].contains(&first.unwrap_or_default())
+                });
+                own.cloned().collect()
+            }
+            (Purpose::Poll | Purpose::Subscribe, _) => self.deferred.clone(),
+        }
     }
 }
 

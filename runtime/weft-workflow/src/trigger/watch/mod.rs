@@ -27,6 +27,7 @@ use weft_orchestration::{
     Failure, Message, Next, Payload, Replay, RetryPolicy, TaskHandle, Timestamp, Turn,
 };
 
+use crate::expression::Deferred;
 use crate::program::Program;
 use crate::run::{RunStart, Settings};
 use crate::value::Value;
@@ -72,6 +73,8 @@ pub struct Watch {
     open: Vec<TaskHandle>,
     /// What a request that takes more than one exchange is at.
     exchange: Option<Exchange>,
+    /// What of the inputs is left for whoever carries a request.
+    deferred: Deferred,
     /// The runs of firings that are not wholly started, as long as they are in memory.
     ready: BTreeMap<String, Vec<RunStart>>,
     steps: usize,
@@ -145,6 +148,7 @@ impl Watch {
             waiters: BTreeMap::new(),
             open: Vec::new(),
             exchange: None,
+            deferred: Deferred::new(),
             ready: BTreeMap::new(),
             steps: 0,
             look: Look::default(),

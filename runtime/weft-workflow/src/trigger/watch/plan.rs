@@ -111,9 +111,12 @@ pub fn fingerprint(
         hash.update(format!("\n{name}={value}"));
     }
     match parameters(program, settings, Timestamp::UNIX_EPOCH, 0) {
-        Ok(values) => {
-            for (name, value) in values {
+        Ok(known) => {
+            for (name, value) in known.values {
                 hash.update(format!("\n{name}:{value}"));
+            }
+            for (name, rest) in known.deferred {
+                hash.update(format!("\n{name}:@{rest}"));
             }
         }
         Err(error) => hash.update(error.message),
