@@ -12,6 +12,7 @@
 mod action;
 mod callback;
 mod control;
+mod deferred;
 mod http;
 mod request;
 mod scope;
@@ -32,7 +33,8 @@ use crate::value::{Object, Value};
 
 pub use callback::{Callback, CallbackKey};
 pub(crate) use callback::{base_path, encode};
-pub(crate) use http::{below, into_payload, status_name};
+pub(crate) use deferred::{below, into_payload};
+pub(crate) use http::status_name;
 pub use settings::{Callee, Settings};
 pub use start::{Kept, RunEnd, RunStart};
 pub use status::{Status, UnknownStatus};
