@@ -14,14 +14,17 @@ use weft_workflow::program::Trigger;
 use weft_workflow::trigger::is_watched;
 use weft_workflow::value::Value;
 
+use super::request::{Started, is_request, start};
 use super::responders::RESPOND;
-use super::start::{Fired, create, prepare};
+use super::start::{create, prepare, tracking_id};
 use super::{Context, Refused, links, runs, triggers};
 use crate::body;
 use crate::host::DeployedWorkflow;
 
 /// How long a caller waits for a Response; the peer's bound for a synchronous one.
 const WAIT_MAX: Duration = Duration::from_secs(230);
+/// Between two looks for a run that is still to be started.
+const NOT_YET: Duration = Duration::from_millis(50);
 /// Parameters that are the signature's and not the caller's.
 const OWN_PARAMETERS: [&str; 7] = ["api-version", "sp", "sv", "sig", "se", "st", "code"];
 
@@ -45,11 +48,11 @@ pub(super) async fn invoke(
 ) -> Result<Response, Refused> {
     let deployed = runs::workflow(context, workflow).await?;
     let declared = runs::trigger(&deployed, trigger)?;
-    if is_watched(declared) {
+    if is_watched(declared) && !is_request(declared) {
         let outputs = outputs(context, declared, path, request_body).await?;
         return triggers::tell(context, &deployed, declared, outputs).await;
     }
-    if !declared.kind.eq_ignore_ascii_case("Request") {
+    if !is_request(declared) {
         let message = format!(
             "The trigger '{trigger}' is of the type '{}'.",
             declared.kind
@@ -62,37 +65,37 @@ pub(super) async fn invoke(
     }
     let outputs = outputs(context, declared, path, request_body).await?;
     check_schema(declared, &outputs)?;
-    let header = context.headers.get("x-ms-client-tracking-id");
-    let header = header
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
     let splits = declared
         .definition
         .get("splitOn")
         .is_some_and(|on| !on.is_null());
     let responds = deployed.program.responds() && !splits;
     let asynchronous = deployed.program.responds_asynchronously();
-    let fired = Fired {
-        trigger: declared,
-        outputs,
-        awaited: responds,
-        client_tracking_id: header,
+    let (key, tracking, new) = match start(context, &deployed, declared, outputs, responds).await? {
+        Started::Nothing(response) => return Ok(response),
+        Started::Run(start) => {
+            let run = prepare(context, &deployed, *start);
+            let tracking = run.client_tracking_id.clone();
+            (run.key.clone(), tracking, Some(run))
+        }
+        Started::Handed(key) => {
+            let tracking = tracking_id(context).unwrap_or_else(|| key.id.to_string());
+            (key, tracking, None)
+        }
     };
-    let run = prepare(context, &deployed, fired)?;
-    let key = run.key.clone();
-    let mut headers = run_headers(context, &deployed, &key, &run.client_tracking_id);
-    if !responds {
-        create(context, &deployed, run).await?;
-        return Ok((StatusCode::ACCEPTED, headers).into_response());
-    }
-    if asynchronous {
-        create(context, &deployed, run).await?;
-        accepted(context, &deployed, &key, &mut headers);
-        return Ok((StatusCode::ACCEPTED, headers).into_response());
-    }
+    let mut headers = run_headers(context, &deployed, &key, &tracking);
     // Before the run exists, so that no answer is missed.
-    let mut awaited = context.api.host.responders().wait_for(key.clone());
-    create(context, &deployed, run).await?;
+    let waits = responds && !asynchronous;
+    let awaited = waits.then(|| context.api.host.responders().wait_for(key.clone()));
+    if let Some(run) = new {
+        create(context, &deployed, run).await?;
+    }
+    let Some(mut awaited) = awaited else {
+        if responds {
+            accepted(context, &deployed, &key, &mut headers);
+        }
+        return Ok((StatusCode::ACCEPTED, headers).into_response());
+    };
     let ended = until_ended(context, &deployed, &key);
     let given = tokio::select! {
         given = awaited.answer() => Some(given),
@@ -133,7 +136,17 @@ async fn until_ended(
     key: &InstanceKey,
 ) -> Result<(), Refused> {
     let deadline = tokio::time::Instant::now() + WAIT_MAX;
-    weft_store::until_ended(&**context.api.store_for(deployed), key, deadline).await?;
+    let store = &**context.api.store_for(deployed);
+    // A run that waits for others to end does not exist yet.
+    while weft_store::until_ended(store, key, deadline)
+        .await?
+        .is_none()
+    {
+        if tokio::time::Instant::now() >= deadline {
+            break;
+        }
+        tokio::time::sleep(NOT_YET).await;
+    }
     Ok(())
 }
 

@@ -10,6 +10,7 @@ mod id;
 mod invoke;
 mod links;
 mod manage;
+mod request;
 mod responders;
 mod runs;
 mod shape;

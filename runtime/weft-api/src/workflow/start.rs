@@ -1,27 +1,18 @@
 //! Starting runs.
 
+use http::StatusCode;
 use weft_id::InstanceKey;
 use weft_orchestration::{Payload, Start, Timestamp};
 use weft_store::{IdReuse, NewInstance};
-use weft_workflow::expression::{Budget, Template};
 use weft_workflow::program::Trigger;
 use weft_workflow::run::{Kept, RunStart};
-use weft_workflow::value::{Object, Value};
+use weft_workflow::trigger::{Fate, Fired, Firing};
+use weft_workflow::value::Value;
 
 use super::id::run_id;
 use super::{Context, Refused};
 use crate::host::DeployedWorkflow;
 use crate::start::{random_execution, trace_parent};
-use crate::time::precise;
-
-/// A trigger that has fired.
-pub(super) struct Fired<'a> {
-    pub(super) trigger: &'a Trigger,
-    pub(super) outputs: Value,
-    /// Whether a caller waits for a Response.
-    pub(super) awaited: bool,
-    pub(super) client_tracking_id: Option<String>,
-}
 
 /// A run to be created.
 pub(super) struct NewRun {
@@ -31,48 +22,60 @@ pub(super) struct NewRun {
     now: Timestamp,
 }
 
-/// A run of what has fired; nothing is created yet.
-pub(super) fn prepare(
+/// What a trigger that has fired starts; nothing is created yet.
+pub(super) fn decide(
     context: &Context,
     deployed: &DeployedWorkflow,
-    fired: Fired<'_>,
-) -> Result<NewRun, Refused> {
+    trigger: &Trigger,
+    outputs: Value,
+) -> Result<Fate, Refused> {
+    let firing = Firing::of(trigger).map_err(|faults| {
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        Refused::new(
+            StatusCode::BAD_REQUEST,
+            "InvalidTemplate",
+            faults.join("; "),
+        )
+    })?;
+    let millis = i64::try_from(context.api.host.now().as_millis()).unwrap_or(i64::MAX);
+    let fired = Fired {
+        inputs: trigger.definition.get("inputs").cloned(),
+        outputs,
+        client_tracking_id: tracking_id(context),
+        base_url: context.links.base_url.clone(),
+        scheduled: None,
+        now: jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX),
+        seed: rand::random(),
+    };
+    Ok(firing.fire(&deployed.program, &deployed.settings, &fired))
+}
+
+/// What the caller wants the run to be found by.
+pub(super) fn tracking_id(context: &Context) -> Option<String> {
+    let header = context.headers.get("x-ms-client-tracking-id")?;
+    header.to_str().ok().map(str::to_owned)
+}
+
+/// A run of what has fired; nothing is created yet.
+pub(super) fn prepare(context: &Context, deployed: &DeployedWorkflow, start: RunStart) -> NewRun {
     let now = context.api.host.now();
     let id = run_id(now, rand::random());
-    let name = &*fired.trigger.name;
-    let mut trigger = Object::new();
-    trigger.insert("name", Value::from(name));
-    if let Some(inputs) = fired.trigger.definition.get("inputs") {
-        trigger.insert("inputs", inputs.clone());
+    let client_tracking_id = start.client_tracking_id.clone();
+    let client_tracking_id = client_tracking_id.unwrap_or_else(|| id.to_string());
+    let mut trigger = start.trigger.as_object().cloned().unwrap_or_default();
+    for (member, text) in [
+        ("trackingId", uuid_of(rand::random())),
+        ("clientTrackingId", client_tracking_id.clone()),
+        ("originHistoryName", id.to_string()),
+    ] {
+        trigger.insert(member, Value::from(text));
     }
-    trigger.insert("outputs", fired.outputs);
-    for member in ["startTime", "endTime"] {
-        trigger.insert(member, Value::from(precise(now)));
-    }
-    let tracking = uuid_of(rand::random());
-    trigger.insert("trackingId", Value::from(tracking));
-    let given = fired.client_tracking_id;
-    let own = || tracking_id(context, deployed, fired.trigger, &trigger);
-    let client_tracking_id = given.or_else(own).unwrap_or_else(|| id.to_string());
-    trigger.insert("clientTrackingId", Value::from(client_tracking_id.as_str()));
-    trigger.insert("originHistoryName", Value::from(id.to_string()));
-    trigger.insert("status", Value::from("Succeeded"));
     let start = RunStart {
         trigger: Value::Object(trigger),
-        base_url: context.links.base_url.clone(),
         client_tracking_id: Some(client_tracking_id.clone()),
-        awaited: fired.awaited,
-        respond_to: None,
-        kept: None,
+        ..start
     };
-    Ok(new_run(
-        context,
-        deployed,
-        id,
-        &start,
-        now,
-        client_tracking_id,
-    ))
+    new_run(context, deployed, id, &start, now, client_tracking_id)
 }
 
 /// A run that repeats an earlier one, from `kept` on where that is given.
@@ -142,31 +145,6 @@ pub(super) async fn create(
     };
     context.api.store_for(deployed).create(new).await?;
     Ok(())
-}
-
-/// `correlation.clientTrackingId` of the trigger, where it says one.
-fn tracking_id(
-    context: &Context,
-    deployed: &DeployedWorkflow,
-    trigger: &Trigger,
-    object: &Object,
-) -> Option<String> {
-    let template = trigger
-        .definition
-        .pointer("/correlation/clientTrackingId")?;
-    let template = Template::compile(template).ok()?;
-    let parameters = deployed.settings.parameters.iter();
-    let parameters = parameters.map(|(name, value)| (name.as_str(), value.clone()));
-    let members = [
-        ("trigger", Value::Object(object.clone())),
-        ("parameters", parameters.collect()),
-    ];
-    let document: Value = members.into_iter().collect();
-    let millis = i64::try_from(context.api.host.now().as_millis()).ok()?;
-    let now = jiff::Timestamp::from_millisecond(millis).ok()?;
-    let scope = weft_workflow::expression::Context::new(document, now, rand::random());
-    let value = template.evaluate(&scope, &mut Budget::default()).ok()?;
-    Some(value.to_text()).filter(|text| !text.is_empty())
 }
 
 fn uuid_of(random: u128) -> String {

@@ -8,10 +8,11 @@ use serde_json::{Value as Shown, json};
 use weft_store::{Filter, Instance, PageRequest, fill_in};
 use weft_workflow::program::Trigger;
 use weft_workflow::run::RunStart;
-use weft_workflow::trigger::{Told, is_watched};
+use weft_workflow::trigger::{Entry, Told, is_watched};
 use weft_workflow::value::{Object, Value};
 
-use super::start::{Fired, create, prepare};
+use super::request::{Started, is_request, start};
+use super::start::{create, prepare, tracking_id};
 use super::{Context, Refused, links, manage, runs, shape};
 use crate::host::DeployedWorkflow;
 use crate::params::SEGMENT;
@@ -41,6 +42,14 @@ pub(super) async fn manage(
         (&Method::POST, [_, "run"]) => fire(context, &deployed, own[0]).await,
         (&Method::GET, [_, "histories"]) => histories(context, &deployed, own[0]).await,
         (&Method::GET, [_, "histories", _]) => {
+            let trigger = runs::trigger(&deployed, own[0])?;
+            if is_watched(trigger) {
+                let shown = watched(context, &deployed, trigger, &|_| true).await?;
+                let found = shown.into_iter().find(|one| one["name"] == own[2]);
+                if let Some(found) = found {
+                    return Ok(Json(found).into_response());
+                }
+            }
             let (_, instance) = runs::instance(context, workflow, own[2]).await?;
             Ok(Json(history(&deployed, own[0], &instance)?).into_response())
         }
@@ -114,18 +123,20 @@ async fn fire(
     name: &str,
 ) -> Result<Response, Refused> {
     let trigger = runs::trigger(deployed, name)?;
-    if is_watched(trigger) {
-        return tell(context, deployed, trigger, Value::Object(Object::new())).await;
+    let outputs = Value::Object(Object::new());
+    if is_watched(trigger) && !is_request(trigger) {
+        return tell(context, deployed, trigger, outputs).await;
     }
-    let fired = Fired {
-        trigger,
-        outputs: Value::Object(Object::new()),
-        awaited: false,
-        client_tracking_id: None,
+    let id = match start(context, deployed, trigger, outputs, false).await? {
+        Started::Nothing(response) => return Ok(response),
+        Started::Handed(key) => key.id.to_string(),
+        Started::Run(start) => {
+            let run = prepare(context, deployed, *start);
+            let id = run.key.id.to_string();
+            create(context, deployed, run).await?;
+            id
+        }
     };
-    let run = prepare(context, deployed, fired)?;
-    let id = run.key.id.to_string();
-    create(context, deployed, run).await?;
     let mut response = StatusCode::ACCEPTED.into_response();
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert("x-ms-workflow-run-id", id);
@@ -141,11 +152,10 @@ pub(super) async fn tell(
     trigger: &Trigger,
     outputs: Value,
 ) -> Result<Response, Refused> {
-    let tracking = context.headers.get("x-ms-client-tracking-id");
-    let tracking = tracking.and_then(|value| value.to_str().ok());
     let told = Told {
         outputs,
-        client_tracking_id: tracking.map(str::to_owned),
+        client_tracking_id: tracking_id(context),
+        ..Told::default()
     };
     let workflow = &deployed.settings.workflow;
     let host = &context.api.host;
@@ -154,18 +164,19 @@ pub(super) async fn tell(
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
-/// What became of the last firings of a trigger that is watched.
+/// What became of the last firings of a trigger that is watched, of those that are `wanted`.
 async fn watched(
     context: &Context,
     deployed: &DeployedWorkflow,
     trigger: &Trigger,
+    wanted: &(dyn Fn(&Entry) -> bool + Sync),
 ) -> Result<Vec<Shown>, Refused> {
     let workflow = &deployed.settings.workflow;
     let host = &context.api.host;
     let entries = host.trigger_history(&context.app, workflow, &trigger.name);
     let entries = entries.await?;
     let name = utf8_percent_encode(&trigger.name, SEGMENT);
-    let shown = entries.iter().map(|entry| {
+    let shown = entries.iter().filter(|entry| wanted(entry)).map(|entry| {
         // A run's name stands for the firing that has started it, so that it can be resubmitted.
         let history = entry.run.as_ref().unwrap_or(&entry.name);
         let mut properties = json!({
@@ -205,8 +216,8 @@ async fn histories(
     name: &str,
 ) -> Result<Response, Refused> {
     let trigger = runs::trigger(deployed, name)?;
-    if is_watched(trigger) {
-        let shown = watched(context, deployed, trigger).await?;
+    if is_watched(trigger) && !is_request(trigger) {
+        let shown = watched(context, deployed, trigger, &|_| true).await?;
         return Ok(Json(json!({"value": shown})).into_response());
     }
     let filter = Filter {
@@ -227,6 +238,13 @@ async fn histories(
         if by.is_none_or(|by| by.eq_ignore_ascii_case(name)) {
             shown.push(history(deployed, name, instance)?);
         }
+    }
+    if is_watched(trigger) {
+        // Of a request that started something, the run tells.
+        let no_run = |entry: &Entry| entry.run.is_none();
+        shown.extend(watched(context, deployed, trigger, &no_run).await?);
+        let started = |one: &Shown| one["properties"]["startTime"].as_str().map(str::to_owned);
+        shown.sort_by_key(|one| std::cmp::Reverse(started(one)));
     }
     Ok(Json(json!({"value": shown})).into_response())
 }

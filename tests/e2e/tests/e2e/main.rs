@@ -28,6 +28,7 @@ mod payloads;
 mod photos;
 mod plain;
 mod polyglot;
+mod requests;
 mod retention;
 mod revisions;
 mod templates;

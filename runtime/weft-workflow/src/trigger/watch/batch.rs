@@ -88,7 +88,7 @@ impl Watch {
         ];
         let body: Value = members.into_iter().collect();
         let outputs = [("body", body)].into_iter().collect();
-        self.fire(None, outputs, None, scheduled);
+        self.fire(None, Told::of(outputs), scheduled);
     }
 
     /// Releases what is due by the clock.

@@ -5,7 +5,7 @@ use weft_orchestration::Timestamp;
 use crate::value::Value;
 
 use super::plan::Kind;
-use super::{Watch, What, moment, recorded};
+use super::{Told, Watch, What, moment, recorded};
 
 /// Windows that one turn fires for; those after it have a turn of their own.
 const WINDOWS_PER_TURN: u64 = 16;
@@ -47,7 +47,7 @@ impl Watch {
         match &plan.kind {
             Kind::Recurrence(_) => {
                 self.state.due = self.next_after(due);
-                self.fire(None, Value::Null, None, Some(due));
+                self.fire(None, Told::of(Value::Null), Some(due));
             }
             Kind::Windows { .. } => self.fire_windows(),
             Kind::Poll { .. } => return self.poll(),
@@ -103,7 +103,7 @@ impl Watch {
                 ("windowEndTime", Value::from(end.to_string())),
             ];
             self.state.windows += 1;
-            self.fire(None, members.into_iter().collect(), None, Some(due));
+            self.fire(None, Told::of(members.into_iter().collect()), Some(due));
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::value::Value;
 
 use super::plan::Fault;
 use super::state::{Entry, Pending};
-use super::{OPEN_RUNS, START, Watch, What, moment};
+use super::{OPEN_RUNS, START, Told, Verdict, Watch, What, moment};
 
 /// Runs that one execution starts before its history is cut.
 const STARTS_MAX: usize = 1_000;
@@ -31,27 +31,25 @@ fn until_started() -> RetryPolicy {
     }
 }
 
+/// The code of a firing for which the limit of runs leaves no room.
+pub const TOO_MANY_RUNS: &str = "MaximumWaitingRunsExceeded";
 const SUCCEEDED: &str = "Succeeded";
 const SKIPPED: &str = "Skipped";
 const FAILED: &str = "Failed";
 
 impl Watch {
     /// The trigger has fired.
-    pub(super) fn fire(
-        &mut self,
-        inputs: Option<Value>,
-        outputs: Value,
-        client_tracking_id: Option<String>,
-        scheduled: Option<Timestamp>,
-    ) {
+    pub(super) fn fire(&mut self, inputs: Option<Value>, told: Told, scheduled: Option<Timestamp>) {
         let pending = Pending {
             inputs,
-            outputs,
-            client_tracking_id,
+            outputs: told.outputs,
+            client_tracking_id: told.client_tracking_id,
             scheduled,
             at: self.now,
             seed: self.next_seed(),
-            name: self.replay.new_guid(),
+            first_run: told.name.clone(),
+            awaited: told.awaited,
+            name: told.name.unwrap_or_else(|| self.replay.new_guid()),
             started: 0,
             runs: 0,
         };
@@ -96,7 +94,7 @@ impl Watch {
                         self.state.running.len(),
                         self.state.waiting()
                     );
-                    over("MaximumWaitingRunsExceeded", SKIPPED, message)
+                    over(TOO_MANY_RUNS, SKIPPED, message)
                 } else {
                     let count = runs.len();
                     self.ready.insert(pending.name.clone(), runs);
@@ -120,22 +118,38 @@ impl Watch {
 
     /// The trigger could not fire.
     pub(super) fn fault(&mut self, fault: &Fault, started: Timestamp) {
-        self.end_without_firing(FAILED, fault.code, Some(fault.message.clone()), started);
+        let name = self.replay.new_guid();
+        self.end_without_firing(
+            name,
+            FAILED,
+            fault.code,
+            Some(fault.message.clone()),
+            started,
+        );
+    }
+
+    /// Whoever has told of the firing knows what comes of it.
+    pub(super) fn judged(&mut self, name: Option<String>, verdict: &Verdict) {
+        let name = name.unwrap_or_else(|| self.replay.new_guid());
+        let status = if verdict.failed { FAILED } else { SKIPPED };
+        let message = Some(verdict.message.clone());
+        self.end_without_firing(name, status, &verdict.code, message, self.now);
     }
 
     /// It was asked whether the trigger fires, and it does not.
     pub(super) fn passed(&mut self, code: &str, started: Timestamp) {
-        self.end_without_firing(SKIPPED, code, None, started);
+        let name = self.replay.new_guid();
+        self.end_without_firing(name, SKIPPED, code, None, started);
     }
 
     fn end_without_firing(
         &mut self,
+        name: String,
         status: &str,
         code: &str,
         message: Option<String>,
         started: Timestamp,
     ) {
-        let name = self.replay.new_guid();
         self.state.record(Entry {
             name,
             status: status.to_owned(),
@@ -193,6 +207,8 @@ impl Watch {
                 self.ready.insert(name.clone(), runs);
             }
             let index = first.started;
+            let id = first.first_run.clone().filter(|_| index == 0);
+            let awaited = first.awaited;
             let run = self
                 .ready
                 .get(&name)
@@ -215,12 +231,12 @@ impl Watch {
             if let Some(pending) = self.state.pending.front_mut() {
                 pending.started += 1;
             }
-            self.start(&name, run, most.is_some());
+            let id = id.unwrap_or_else(|| self.replay.new_guid().replace('-', ""));
+            self.start(&name, id, RunStart { awaited, ..run }, most.is_some());
         }
     }
 
-    fn start(&mut self, entry: &str, run: RunStart, counted: bool) {
-        let id = self.replay.new_guid().replace('-', "");
+    fn start(&mut self, entry: &str, id: String, run: RunStart, counted: bool) {
         let Ok(instance) = id.parse() else { return };
         let workflow = self.settings.workflow.clone();
         if let Some(entry) = self

@@ -35,6 +35,7 @@ use crate::value::Value;
 use exchange::Exchange;
 use plan::{Fault, Kind, Plan};
 
+pub use fire::TOO_MANY_RUNS;
 pub use plan::{fingerprint, is_watched, watch_id};
 pub use state::{Entry, WatchState};
 
@@ -122,7 +123,7 @@ enum What {
 }
 
 /// What the payload of [`FIRE_EVENT`] says.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Told {
     /// `{headers, body, ...}`; of a Batch trigger the body is `{batchName, partitionName, messageId,
@@ -130,6 +131,34 @@ pub struct Told {
     pub outputs: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_tracking_id: Option<String>,
+    /// What the firing is called in the history, and the first run that it starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether somebody waits for the Response of the run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaited: bool,
+    /// Nothing is to be started, as whoever tells has found: it is for the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+}
+
+impl Told {
+    /// A firing of which nobody knows beforehand.
+    pub(super) fn of(outputs: Value) -> Self {
+        Self {
+            outputs,
+            ..Self::default()
+        }
+    }
+}
+
+/// Why a firing starts nothing.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Verdict {
+    /// Whether that is a fault, and not what the definition asks for.
+    pub failed: bool,
+    pub code: String,
+    pub message: String,
 }
 
 impl Watch {
@@ -302,7 +331,15 @@ impl Watch {
         };
         match self.plan.as_ref().map(|plan| &plan.kind) {
             Some(Kind::Batch(_)) => self.message(&told),
-            _ => self.fire(None, told.outputs, told.client_tracking_id, None),
+            _ => match &told.verdict {
+                Some(verdict) => self.judged(told.name.clone(), verdict),
+                None => {
+                    let plan = self.plan.as_ref();
+                    let own = plan.filter(|plan| matches!(plan.kind, Kind::Told));
+                    let inputs = own.and_then(|plan| plan.inputs.as_literal().cloned());
+                    self.fire(inputs.filter(|inputs| !inputs.is_null()), told, None);
+                }
+            },
         }
     }
 

@@ -79,7 +79,8 @@ impl From<EvalError> for Fault {
     }
 }
 
-/// Whether something has to watch a trigger, rather than wait for a request.
+/// Whether something has to watch a trigger, rather than wait for a request: one that fires of its own
+/// accord, and a Request that starts any other number of runs than one for each request.
 #[must_use]
 pub fn is_watched(trigger: &Trigger) -> bool {
     const WATCHED: [&str; 8] = [
@@ -92,7 +93,15 @@ pub fn is_watched(trigger: &Trigger) -> bool {
         "ServiceProvider",
         "Batch",
     ];
+    let divides = || {
+        let stated = |pointer: &str| {
+            let found = trigger.definition.pointer(pointer);
+            found.is_some_and(|value| !value.is_null())
+        };
+        stated("/conditions") || stated("/splitOn") || stated("/runtimeConfiguration/concurrency")
+    };
     WATCHED.iter().any(|kind| same_name(kind, &trigger.kind))
+        || (same_name("Request", &trigger.kind) && divides())
 }
 
 /// Tells one meaning of a trigger from another: its definition and what that refers to. `None`

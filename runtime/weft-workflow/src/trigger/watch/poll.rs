@@ -5,7 +5,7 @@ use crate::value::Value;
 
 use super::exchange::{Exchange, Purpose, header, retry_after_ms};
 use super::plan::{Fault, Kind};
-use super::{Watch, What};
+use super::{Told, Watch, What};
 
 /// Where a trigger that runs one at a time finds its run still open.
 const SINGLE_AGAIN_MS: u64 = 1_000;
@@ -57,7 +57,7 @@ impl Watch {
             202 | 204 | 300..=399 => {
                 self.passed(crate::run::status_name(status), exchange.started);
             }
-            _ => self.fire(Some(shown(&exchange.inputs)), answer, None, None),
+            _ => self.fire(Some(shown(&exchange.inputs)), Told::of(answer), None),
         }
     }
 

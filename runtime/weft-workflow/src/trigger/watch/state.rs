@@ -75,6 +75,11 @@ pub(super) struct Pending {
     pub(super) seed: u64,
     /// Its entry.
     pub(super) name: String,
+    /// The id of its first run, where that is known to somebody.
+    #[serde(default)]
+    pub(super) first_run: Option<String>,
+    #[serde(default)]
+    pub(super) awaited: bool,
     /// Runs that have been started, and how many there are.
     pub(super) started: usize,
     pub(super) runs: usize,
