@@ -1,3 +1,5 @@
+//! Maps and schemas in small: what comes of them, and what is refused.
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
