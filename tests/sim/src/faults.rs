@@ -1,7 +1,7 @@
 //! The store as one node of a cluster sees it on a bad day.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,6 +18,8 @@ use weft_store::{
     Purged, Recorded, Revision, RevisionId, Sealed, SealedKind, Shard, Store, TaskSeq, TurnCommit,
     Vault, Wakeup, Work,
 };
+
+use crate::crash::Crash;
 
 /// What goes wrong, in thousandths of all calls.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,6 +52,10 @@ pub enum Plant {
     LostEvent,
     /// A message is acknowledged once and delivered twice.
     DeliveredTwice,
+    /// A workflow's Foreach loses an item when its history is replayed.
+    LostIteration,
+    /// The result of one activity of a workflow is taken for that of another as well.
+    ResultTakenTwice,
 }
 
 /// What the nodes of a cluster share beside the store, for planted bugs.
@@ -64,6 +70,8 @@ pub struct FaultyStore {
     /// Longer than a lease lasts.
     freeze: Duration,
     frozen_until: Mutex<Instant>,
+    /// Where the node dies, where that is asked for.
+    crash: OnceLock<Arc<Crash>>,
     wakeups: broadcast::Sender<Wakeup>,
 }
 
@@ -98,6 +106,7 @@ impl FaultyStore {
             owners,
             freeze,
             frozen_until: Mutex::new(Instant::now()),
+            crash: OnceLock::new(),
             wakeups: broadcast::Sender::new(64),
             inner,
         });
@@ -123,6 +132,22 @@ impl FaultyStore {
             }
         });
         store
+    }
+
+    /// Lets the node die at a point of its commits.
+    pub fn crash_at(&self, crash: Arc<Crash>) {
+        let _ = self.crash.set(crash);
+    }
+
+    /// Runs what the history depends on, and dies before or after it where that was asked for.
+    async fn passed<T>(&self, call: impl Future<Output = T>) -> T {
+        let Some(crash) = self.crash.get() else {
+            return call.await;
+        };
+        crash.pass().await;
+        let result = call.await;
+        crash.pass().await;
+        result
     }
 
     fn draw(&self, below: u64) -> u64 {
@@ -247,6 +272,8 @@ impl Work for FaultyStore {
                 | Plant::LostEvent
                 | Plant::DeliveredTwice
                 | Plant::DrawsLots
+                | Plant::LostIteration
+                | Plant::ResultTakenTwice
                 | Plant::NoFencing,
             )
             | None => {}
@@ -257,7 +284,7 @@ impl Work for FaultyStore {
             }
             self.inner.commit_turn(lease, commit).await
         };
-        self.call(commit).await
+        self.call(self.passed(commit)).await
     }
 
     async fn finish_task(
@@ -272,7 +299,7 @@ impl Work for FaultyStore {
         let finish = self
             .inner
             .finish_task(lease, key, execution, task, result, now);
-        self.call(finish).await
+        self.call(self.passed(finish)).await
     }
 }
 

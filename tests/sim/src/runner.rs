@@ -70,24 +70,10 @@ impl SimRunner {
         }
     }
 
-    /// A step that is recorded as complete must not run again.
-    async fn check_not_complete(&self, call: &ActivityCall) {
-        let recorded = self.store.history(&call.key, 0, u64::MAX).await.unwrap();
-        let same_execution = recorded.events.iter().any(|event| {
-            matches!(&event.kind, EventKind::ExecutionStarted(start) if start.execution == call.execution)
-        });
-        let complete = same_execution && attempt_is_complete(&recorded.events, call);
-        if complete {
-            let violation = format!(
-                "{}: activity call {} attempt {} ran again after it was recorded as complete",
-                call.key, call.call, call.attempt
-            );
+    async fn attempt(&self, call: ActivityCall) -> Result<Payload, Failure> {
+        if let Some(violation) = runs_again(&self.store, &call).await {
             self.violations.lock().unwrap().push(violation);
         }
-    }
-
-    async fn attempt(&self, call: ActivityCall) -> Result<Payload, Failure> {
-        self.check_not_complete(&call).await;
         *self
             .started
             .lock()
@@ -112,6 +98,21 @@ impl SimRunner {
         }
         Ok(Payload::from(worked(input).to_string()))
     }
+}
+
+/// What is wrong where a step that is recorded as complete runs again.
+pub(crate) async fn runs_again(store: &MemoryStore, call: &ActivityCall) -> Option<String> {
+    let recorded = store.history(&call.key, 0, u64::MAX).await.unwrap();
+    let same_execution = recorded.events.iter().any(|event| {
+        matches!(&event.kind, EventKind::ExecutionStarted(start) if start.execution == call.execution)
+    });
+    let complete = same_execution && attempt_is_complete(&recorded.events, call);
+    complete.then(|| {
+        format!(
+            "{}: activity call {} attempt {} ran again after it was recorded as complete",
+            call.key, call.call, call.attempt
+        )
+    })
 }
 
 fn attempt_is_complete(events: &[Event], call: &ActivityCall) -> bool {

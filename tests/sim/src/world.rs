@@ -23,7 +23,7 @@ use crate::program::{ENTITIES, Program};
 use crate::runner::SimRunner;
 use crate::side;
 
-const LEASE_TTL: Duration = Duration::from_secs(3);
+pub(crate) const LEASE_TTL: Duration = Duration::from_secs(3);
 /// Simulated time after which an instance that is still open counts as lost.
 const PATIENCE: Duration = Duration::from_secs(1_200);
 
@@ -37,7 +37,7 @@ pub struct Failed {
 /// Simulated time plus jumps.
 pub(crate) struct SimClock {
     started: Instant,
-    jumped_ms: AtomicU64,
+    pub(crate) jumped_ms: AtomicU64,
 }
 
 impl SimClock {

@@ -2,6 +2,8 @@
 //!
 //! `WEFT_SIM_SEED=N` runs one seed again, `WEFT_SIM_SEEDS=N` runs that many.
 
+mod workflows;
+
 use std::time::Duration;
 
 use weft_sim::{Failed, Plant, crowd, simulate, simulate_one_node};
