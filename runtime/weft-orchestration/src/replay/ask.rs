@@ -267,6 +267,26 @@ impl Replay {
         }
     }
 
+    /// The next task that is done, each once and in the order in which they were; `None` when the
+    /// code has to be parked until the next delivery. For code that waits for all of its tasks at any
+    /// time: it costs the same however many are open. A task that the code has given up may come too.
+    ///
+    /// # Errors
+    /// The code left its history.
+    pub fn wait_next(&mut self) -> Result<Option<TaskHandle>, Error> {
+        loop {
+            if let Some(error) = &self.error {
+                return Err(error.clone());
+            }
+            if let Some(task) = self.tasks.take_finished() {
+                return Ok(Some(task));
+            }
+            if !self.advance() {
+                return self.error.clone().map_or(Ok(None), Err);
+            }
+        }
+    }
+
     /// The result of a task that is done, `None` while it is not.
     ///
     /// # Errors

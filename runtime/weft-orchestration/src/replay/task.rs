@@ -15,11 +15,16 @@ pub(super) struct Tasks {
     list: Vec<Task>,
     /// Decisions that have not been answered, by their number.
     open: BTreeMap<u32, Answer>,
-    /// Tasks that wait for an external event, by its lower-case name, first come first served.
+    /// Tasks that wait for an external event, by its lower-case name, first come first served. None
+    /// of the queues is empty.
     event_waiters: BTreeMap<String, VecDeque<TaskHandle>>,
+    /// How many wait, over all names.
+    waiting: usize,
     /// External events that no task has taken, in order of arrival.
     buffered_events: VecDeque<(String, Payload)>,
     done: u64,
+    /// Tasks that are done, in their order, for code that takes them one after the other.
+    finished: VecDeque<TaskHandle>,
 }
 
 #[derive(Debug)]
@@ -119,12 +124,12 @@ impl Tasks {
     }
 
     pub(super) fn open_len(&self) -> usize {
-        self.open.len()
-            + self
-                .event_waiters
-                .values()
-                .map(VecDeque::len)
-                .sum::<usize>()
+        self.open.len() + self.waiting
+    }
+
+    /// The task that was done first of those that were not handed out here before.
+    pub(super) fn take_finished(&mut self) -> Option<TaskHandle> {
+        self.finished.pop_front()
     }
 
     pub(super) fn call_mut(&mut self, handle: TaskHandle) -> Option<&mut Call> {
@@ -154,6 +159,7 @@ impl Tasks {
             self.done += 1;
             let order = self.done;
             task.state = TaskState::Done { order, result };
+            self.finished.push_back(handle);
         }
     }
 
@@ -184,7 +190,12 @@ impl Tasks {
             }
             TaskKind::Event { name } => {
                 if let Some(waiters) = self.event_waiters.get_mut(name) {
+                    let before = waiters.len();
                     waiters.retain(|waiter| *waiter != handle);
+                    self.waiting -= before - waiters.len();
+                    if waiters.is_empty() {
+                        self.event_waiters.remove(name);
+                    }
                 }
                 task.state = TaskState::Canceled;
                 None
@@ -200,25 +211,56 @@ impl Tasks {
         let found = buffered.position(|(n, _)| n.to_lowercase() == name);
         match found.and_then(|index| self.buffered_events.remove(index)) {
             Some((_, payload)) => self.complete(handle, Ok(payload)),
-            None => self
-                .event_waiters
-                .entry(name)
-                .or_default()
-                .push_back(handle),
+            None => {
+                let waiters = self.event_waiters.entry(name).or_default();
+                waiters.push_back(handle);
+                self.waiting += 1;
+            }
         }
         handle
     }
 
     /// Gives an event to the first task that waits for its name, or keeps it.
     pub(super) fn event(&mut self, name: String, payload: Payload) {
-        let waiters = self.event_waiters.get_mut(&name.to_lowercase());
-        match waiters.and_then(VecDeque::pop_front) {
-            Some(waiter) => self.complete(waiter, Ok(payload)),
-            None => self.buffered_events.push_back((name, payload)),
+        let lower = name.to_lowercase();
+        let Some(waiters) = self.event_waiters.get_mut(&lower) else {
+            return self.buffered_events.push_back((name, payload));
+        };
+        let first = waiters.pop_front();
+        // Names that nobody waits for any more would be walked over with every new task.
+        if waiters.is_empty() {
+            self.event_waiters.remove(&lower);
+        }
+        if let Some(waiter) = first {
+            self.waiting -= 1;
+            self.complete(waiter, Ok(payload));
         }
     }
 
     pub(super) fn take_buffered_events(&mut self) -> VecDeque<(String, Payload)> {
         std::mem::take(&mut self.buffered_events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_nobody_waits_for_are_forgotten() {
+        let mut tasks = Tasks::default();
+        let handles: Vec<_> = (0..4)
+            .map(|n| tasks.wait_for_event(&format!("N{n}")))
+            .collect();
+        assert_eq!(tasks.open_len(), 4);
+        for name in ["n2", "N0"] {
+            tasks.event(name.to_owned(), Payload::null());
+        }
+        tasks.cancel(handles[3]);
+        assert_eq!(tasks.open_len(), 1);
+        assert_eq!(tasks.event_waiters.len(), 1);
+        let finished = [tasks.take_finished(), tasks.take_finished()];
+        assert_eq!(finished, [Some(handles[2]), Some(handles[0])]);
+        assert_eq!(tasks.take_finished(), None);
     }
 }

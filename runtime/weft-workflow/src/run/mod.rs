@@ -68,7 +68,6 @@ pub struct Run {
     jobs: VecDeque<Job>,
     /// Tasks whose end somebody waits for, and who.
     waiters: HashMap<TaskHandle, Waiter>,
-    open: Vec<TaskHandle>,
     seed: u64,
     now: Timestamp,
     started: Timestamp,
@@ -139,7 +138,6 @@ impl Run {
             frames: Vec::new(),
             jobs: VecDeque::new(),
             waiters: HashMap::new(),
-            open: Vec::new(),
             seed: 0,
             now: Timestamp::default(),
             started: Timestamp::default(),
@@ -177,19 +175,27 @@ impl Run {
                 self.replay.finish(result);
                 return;
             }
-            if self.open.is_empty() {
+            if self.waiters.is_empty() {
                 // Nothing can come any more: a fault of ours, which must not look like a wait.
                 let message = "the run waits for nothing";
                 self.end(RunEnd::failed("InternalError", message));
                 continue;
             }
-            match self.replay.wait_any(&self.open) {
-                Ok(Some(index)) => {
-                    let task = self.open.swap_remove(index);
-                    self.now = self.replay.now();
-                    self.wake(task);
-                }
-                Ok(None) | Err(_) => return,
+            let Some(task) = self.next_awaited() else {
+                return;
+            };
+            self.now = self.replay.now();
+            self.wake(task);
+        }
+    }
+
+    /// The next task that is done and that somebody waits for; `None` where the turn is over.
+    fn next_awaited(&mut self) -> Option<TaskHandle> {
+        loop {
+            // An error stays in the replay and ends the run with this turn.
+            let task = self.replay.wait_next().ok()??;
+            if self.waiters.contains_key(&task) {
+                return Some(task);
             }
         }
     }
@@ -390,8 +396,6 @@ impl Run {
         };
         if let Ok(task) = self.replay.create_timer(0) {
             self.waiters.insert(task, waiter);
-            // Everything else has to wait for it, or the turn would go on with other tasks.
-            self.open.push(task);
         }
     }
 
@@ -503,7 +507,6 @@ impl Run {
     fn forget(&mut self, task: TaskHandle) {
         if self.waiters.remove(&task).is_some() {
             self.replay.cancel(task);
-            self.open.retain(|open| *open != task);
         }
     }
 
@@ -515,7 +518,6 @@ impl Run {
             what,
         };
         self.waiters.insert(task, waiter);
-        self.open.push(task);
         let position = self.program.action(action).position;
         self.frames[frame.0].slots[position].tasks.push(task);
     }
