@@ -75,13 +75,14 @@ impl Callback {
     }
 
     /// What the signature is made over. `base` is the path of the data plane with tenant and app,
-    /// so that a URL of one app is of no use in another.
+    /// so that a URL of one app is of no use in another. A line of its own for each part: a line
+    /// break in a name is escaped, or one callback could be signed as another.
     #[must_use]
     pub fn signed_text(&self, base: &str) -> String {
-        format!(
-            "POST\n{base}\n{}\n{}\n{}\n{}",
-            self.workflow, self.run, self.action, self.repetition
-        )
+        let parts = [&self.workflow, &self.run, &self.action, &self.repetition];
+        let [workflow, run, action, repetition] =
+            parts.map(|part| part.replace('%', "%25").replace('\n', "%0A"));
+        format!("POST\n{base}\n{workflow}\n{run}\n{action}\n{repetition}")
     }
 
     /// The URL.

@@ -3,6 +3,9 @@
 //! `PROPTEST_CASES=100000 cargo test -p weft-workflow --test fuzz --release` looks longer.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod runs;
+mod signature;
+
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -19,7 +22,7 @@ const LIMITS: Limits = Limits {
 
 /// Every function, documented or not.
 static FUNCTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let lines = include_str!("data/functions.tsv").lines().skip(1);
+    let lines = include_str!("../data/functions.tsv").lines().skip(1);
     lines
         .map(|line| line.split('\t').next().unwrap().to_owned())
         .collect()
