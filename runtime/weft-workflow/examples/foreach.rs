@@ -8,7 +8,6 @@
     clippy::unwrap_used,
     reason = "a measurement ends where it cannot go on"
 )]
-#![expect(clippy::disallowed_methods, reason = "it measures time")]
 
 use std::collections::VecDeque;
 use std::sync::Arc;

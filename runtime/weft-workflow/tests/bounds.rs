@@ -231,7 +231,8 @@ fn a_workflow_that_calls_itself_ends() {
     });
     let world = World::run(&actions);
     let view = world.view();
-    assert_eq!(&*view.actions[0].code, "NoResponse");
+    let call = view.actions.iter().find(|action| &*action.name == "Call");
+    assert_eq!(&*call.unwrap().code, "NoResponse");
     assert!(
         world
             .instances
