@@ -13,7 +13,7 @@ use weft_orchestration::{
 };
 use weft_store::{MemoryStore, RevisionId, fill_in};
 use weft_worker::{
-    ActivityCall, EntityBatch, Execution, Open, OpenError, Opened, Runner, TurnError,
+    ActivityCall, EntityBatch, Execution, Open, OpenError, Opened, Ran, Runner, TurnError,
 };
 use weft_workflow::run::Run;
 
@@ -94,6 +94,26 @@ impl WorkflowRunner {
             crash.pass().await;
         }
     }
+
+    async fn attempt(&self, call: ActivityCall) -> Result<Payload, Failure> {
+        if let Some(violation) = runs_again(&self.store, &call).await {
+            self.violations.lock().unwrap().push(violation);
+        }
+        let mut input = call.input.clone();
+        let filled = fill_in(&*self.store, &mut input).await;
+        filled.map_err(|error| Failure::transient("store", error.to_string()))?;
+        self.pass().await;
+        {
+            let attempt = (call.key.clone(), call.execution, call.call, call.attempt);
+            let mut started = self.started.lock().unwrap();
+            let exchange = || (Exchange::of(&call.name, &input), 0);
+            started.entry(attempt).or_insert_with(exchange).1 += 1;
+        }
+        tokio::time::sleep(Duration::from_millis(self.lot() / 10)).await;
+        let answer = answer(&call.name, &input);
+        self.pass().await;
+        answer
+    }
 }
 
 #[async_trait]
@@ -136,24 +156,8 @@ impl Runner for WorkflowRunner {
         })
     }
 
-    async fn activity(&self, call: ActivityCall) -> Result<Payload, Failure> {
-        if let Some(violation) = runs_again(&self.store, &call).await {
-            self.violations.lock().unwrap().push(violation);
-        }
-        let mut input = call.input.clone();
-        let filled = fill_in(&*self.store, &mut input).await;
-        filled.map_err(|error| Failure::transient("store", error.to_string()))?;
-        self.pass().await;
-        {
-            let attempt = (call.key.clone(), call.execution, call.call, call.attempt);
-            let mut started = self.started.lock().unwrap();
-            let exchange = || (Exchange::of(&call.name, &input), 0);
-            started.entry(attempt).or_insert_with(exchange).1 += 1;
-        }
-        tokio::time::sleep(Duration::from_millis(self.lot() / 10)).await;
-        let answer = answer(&call.name, &input);
-        self.pass().await;
-        answer
+    async fn activity(&self, call: ActivityCall) -> Ran {
+        Ran::Ended(self.attempt(call).await)
     }
 
     async fn operate(&self, _: EntityBatch) -> Result<BatchDone, TurnError> {
