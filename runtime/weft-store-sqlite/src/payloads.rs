@@ -168,9 +168,6 @@ impl Drop for Upload<'_> {
         if self.numbers.is_empty() {
             return;
         }
-        let numbers = std::mem::take(&mut self.numbers);
-        // Where there is no room for it the next start does it.
-        self.writer
-            .try_write(move |tx| Ok(tx.discard_parts(&numbers)?));
+        self.writer.give_up(std::mem::take(&mut self.numbers));
     }
 }

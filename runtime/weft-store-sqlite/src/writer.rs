@@ -11,8 +11,8 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -54,7 +54,19 @@ pub(crate) struct Reports {
 #[derive(Debug)]
 pub(crate) struct Writer {
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    given_up: Arc<GivenUp>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Numbers of texts whose parts are to be removed once everything queued is written: some of them may
+/// be queued still.
+#[derive(Debug, Default)]
+struct GivenUp(Mutex<Vec<i64>>);
+
+impl GivenUp {
+    fn numbers(&self) -> MutexGuard<'_, Vec<i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Writer {
@@ -68,10 +80,13 @@ impl Writer {
         .map_err(fault::of_sql)?;
         let state = State::read(&conn)?;
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+        let given_up = Arc::new(GivenUp::default());
         let thread = Thread {
             conn,
             state,
             jobs,
+            given_up: Arc::clone(&given_up),
+            unused: Vec::new(),
             reports,
             log_pages,
         };
@@ -83,6 +98,7 @@ impl Writer {
             })?;
         Ok(Self {
             queue: Some(queue),
+            given_up,
             thread: Some(thread),
         })
     }
@@ -107,20 +123,19 @@ impl Writer {
         answer.await.map_err(|_| ended())?
     }
 
-    /// Queues a write that nobody waits for, where there is room.
-    pub(crate) fn try_write(
-        &self,
-        run: impl FnMut(&mut Tx<'_>) -> Result<(), Fault> + Send + 'static,
-    ) {
+    /// Has the parts under these numbers removed, unless a text has become of them.
+    pub(crate) fn give_up(&self, numbers: Vec<i64>) {
+        self.given_up.numbers().extend(numbers);
         let (reply, _) = oneshot::channel();
-        let job = Box::new(Write {
+        let run = |_: &mut Tx<'_>| Ok(());
+        let wake = Box::new(Write {
             run,
             result: None,
             reply,
         });
         if let Some(queue) = &self.queue {
-            // The next start does what is not done now.
-            let _ = queue.try_send(job);
+            // Where there is no room, the thread is awake and looks before it sleeps.
+            let _ = queue.try_send(wake);
         }
     }
 }
@@ -184,6 +199,9 @@ struct Thread {
     conn: Connection,
     state: State,
     jobs: mpsc::Receiver<Box<dyn Job>>,
+    given_up: Arc<GivenUp>,
+    /// Numbers that were given up before the queue was last looked into.
+    unused: Vec<i64>,
     reports: Reports,
     log_pages: Arc<AtomicI32>,
 }
@@ -197,27 +215,39 @@ impl Thread {
             batches = batches.wrapping_add(1);
             // However busy it is, what nothing names any more goes in the end.
             if batches.is_multiple_of(BATCHES_PER_CLEANING) && self.state.has_litter() {
-                self.clean_up();
+                self.clean_up(&[]);
             }
         }
     }
 
     /// The next write. While there is none, what nothing names any more is removed.
     fn next(&mut self) -> Option<Box<dyn Job>> {
-        while self.state.has_litter() && !self.is_failed() {
+        loop {
+            // Before the queue: what is given up from now on may have parts in it.
+            self.unused.append(&mut self.given_up.numbers());
+            let idle = self.unused.is_empty() && !self.state.has_litter();
+            if idle || self.is_failed() {
+                return self.jobs.blocking_recv();
+            }
             match self.jobs.try_recv() {
                 Ok(job) => return Some(job),
                 Err(TryRecvError::Disconnected) => return None,
-                Err(TryRecvError::Empty) => self.clean_up(),
+                Err(TryRecvError::Empty) => {
+                    let unused = std::mem::take(&mut self.unused);
+                    self.clean_up(&unused);
+                }
             }
         }
-        self.jobs.blocking_recv()
     }
 
-    fn clean_up(&mut self) {
+    /// One step of it, which begins with numbers of which no part is written any more. Those that
+    /// it fails with are left to the next start.
+    fn clean_up(&mut self, unused: &[i64]) {
         let cleaned = || -> rusqlite::Result<()> {
             self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-            Tx::new(&self.conn, &mut self.state).clean_up()?;
+            let mut tx = Tx::new(&self.conn, &mut self.state);
+            tx.discard_parts(unused)?;
+            tx.clean_up()?;
             self.conn.prepare_cached("COMMIT")?.execute([])?;
             Ok(())
         };
@@ -228,7 +258,7 @@ impl Thread {
                 tracing::warn!(%error, "long payloads were not cleaned up");
                 self.roll_back(&error);
                 // Until the next time that something is left behind.
-                self.state.leave_litter();
+                self.state.let_litter_be();
             }
         }
     }

@@ -99,7 +99,7 @@ impl State {
         self.litter
     }
 
-    pub(crate) fn leave_litter(&mut self) {
+    pub(crate) fn let_litter_be(&mut self) {
         self.litter = false;
     }
 
@@ -166,6 +166,11 @@ impl<'a> Tx<'a> {
         let row = self.conn.last_insert_rowid();
         self.state.apps.insert(app.clone(), row);
         Ok(row)
+    }
+
+    /// Notes that there may be something to clean up.
+    pub(crate) fn leave_litter(&mut self) {
+        self.state.litter = true;
     }
 
     pub(crate) fn keys_changed(&mut self) {

@@ -148,3 +148,57 @@ async fn occupy_that_fails(store: &SqliteStore, held: mpsc::Receiver<()>) {
     };
     store.write(wait).await.unwrap_err();
 }
+
+async fn parts(store: &SqliteStore) -> i64 {
+    let count = "SELECT count(*) FROM payload_part";
+    let counted = store.read(move |tx| Ok(tx.query_row(count, [], |row| row.get(0))?));
+    counted.await.unwrap()
+}
+
+#[tokio::test]
+async fn parts_that_are_given_up_go_although_the_queue_is_full() {
+    let (store, _dir) = open();
+    let number = store.write(|tx| Ok(tx.begin_text(&[1; 32])?)).await;
+    let number = number.unwrap().unwrap();
+    let (hold, held) = mpsc::channel::<()>();
+    let (begin, begun) = tokio::sync::oneshot::channel();
+    let mut begin = Some(begin);
+    let occupy = store.write(move |_: &mut super::Tx<'_>| {
+        let _ = begin.take().map(|begin| begin.send(()));
+        let _ = held.recv();
+        Ok(())
+    });
+    let full = async {
+        begun.await.unwrap();
+        // Fills the queue behind the write that occupies the thread; the last one is a part.
+        let queue = store.writer.queue.as_ref().unwrap();
+        let job = |part: Option<usize>| {
+            Box::new(super::Write {
+                run: move |tx: &mut super::Tx<'_>| match part {
+                    Some(part) => Ok(tx.insert_part(number, part, "x")?),
+                    None => Ok(()),
+                },
+                result: None,
+                reply: tokio::sync::oneshot::channel().0,
+            })
+        };
+        while queue.capacity() > 1 {
+            queue.try_send(job(None)).unwrap();
+        }
+        queue.try_send(job(Some(0))).unwrap();
+        queue.try_send(job(None)).unwrap_err();
+        store.writer.give_up(vec![number]);
+        drop(hold);
+    };
+    let (occupied, ()) = tokio::join!(occupy, full);
+    occupied.unwrap();
+    // Behind everything that was queued.
+    set(&store, "a", 1).await.unwrap();
+    let gone = async {
+        while parts(&store).await > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let gone = tokio::time::timeout(std::time::Duration::from_secs(30), gone).await;
+    gone.unwrap();
+}
