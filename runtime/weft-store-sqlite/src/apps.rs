@@ -90,6 +90,8 @@ impl Apps for SqliteStore {
             tx.number(sql, [row])?.ok_or(Error::NotFound)?;
             tx.execute("DELETE FROM app WHERE row = ?1", [row])?;
             tx.forget_app(&app);
+            // What its instances named may be named by nobody now.
+            tx.leave_litter();
             Ok(())
         })
         .await

@@ -13,13 +13,14 @@ use weft_store::Error;
 use crate::fault;
 
 /// Step `n` brings a file from version `n` to `n + 1`. Never edited once released.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
+    include_str!("schema_7.sql"),
 ];
 
 /// More than there are statements, so that each is compiled once per connection.
@@ -124,6 +125,33 @@ mod tests {
             conn.execute("INSERT INTO app VALUES (1, 't', 'a')", [])
                 .unwrap();
         }
+    }
+
+    #[test]
+    fn messages_of_earlier_versions_tell_what_they_name() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrate(&mut conn, &MIGRATIONS[..6]).unwrap();
+        let name = format!(r#"{{"sha256":"{}","bytes":70000}}"#, "0a".repeat(32));
+        let messages = [
+            format!(r#"{{"Event":{{"name":"x","payload":{name}}}}}"#),
+            format!(r#"{{"Event":{{"name":"x","payload":{name:?}}}}}"#),
+            r#"{"Start":{"input":"1","tags":{"sha256":"0b"}}}"#.to_owned(),
+        ];
+        conn.execute_batch(
+            "INSERT INTO app VALUES (1, 't', 'a'); INSERT INTO instance (row, app, id, execution, \
+             name, status, created_at, updated_at) VALUES (1, 1, 'i', x'', 'n', 0, 0, 0)",
+        )
+        .unwrap();
+        for (seq, message) in messages.iter().enumerate() {
+            let sql = "INSERT INTO inbox VALUES (1, ?1, 0, ?2)";
+            conn.execute(sql, rusqlite::params![seq as i64, message])
+                .unwrap();
+        }
+        migrate(&mut conn, &MIGRATIONS).unwrap();
+        let mut statement = conn.prepare("SELECT kept FROM inbox ORDER BY seq").unwrap();
+        let kept = statement.query_map([], |row| row.get::<_, Option<Vec<u8>>>(0));
+        let kept: Result<Vec<_>, _> = kept.unwrap().collect();
+        assert_eq!(kept.unwrap(), [Some(vec![0x0a; 32]), None, None]);
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub(crate) struct Entry {
     /// Whom it is for.
     taker: Taker,
     text: String,
-    kept: Vec<Kept>,
+    /// What it names.
+    kept: Option<Kept>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,9 @@ enum Taker {
 
 impl Entry {
     pub(crate) fn new(message: &Message) -> Self {
+        let mut kept = message.all_kept();
+        let (kept, more) = (kept.pop_first(), kept.pop_first());
+        assert!(more.is_none(), "a message carries one payload");
         Self {
             reaches: message.reaches_suspended(),
             taker: match message {
@@ -37,7 +41,7 @@ impl Entry {
                 _ => Taker::Orchestration,
             },
             text: json(message),
-            kept: message.all_kept().into_iter().collect(),
+            kept,
         }
     }
 }
@@ -260,8 +264,10 @@ impl Tx<'_> {
     }
 
     fn insert_entry(&self, row: i64, seq: i64, entry: &Entry) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO inbox (instance, seq, reaches, message) VALUES (?1, ?2, ?3, ?4)";
-        self.execute(sql, params![row, seq, entry.reaches, entry.text])?;
+        let sql = "INSERT INTO inbox (instance, seq, reaches, message, kept) \
+                   VALUES (?1, ?2, ?3, ?4, ?5)";
+        let kept = entry.kept.as_ref().map(|kept| kept.sha256);
+        self.execute(sql, params![row, seq, entry.reaches, entry.text, kept])?;
         self.name(row, &entry.kept)
     }
 

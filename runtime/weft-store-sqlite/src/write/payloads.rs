@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, params};
-use weft_orchestration::{Carries, EntityRecord, Event, Kept, Message};
+use weft_orchestration::{Carries, Event, Kept};
 use weft_store::Error;
 
 use super::Tx;
@@ -15,10 +15,14 @@ use crate::payloads::{PART_BYTES, Texts};
 const DOUBTS_AT_ONCE: u32 = 200;
 const PARTS_AT_ONCE: u32 = 8;
 
-/// Marks what a process that is gone has left: parts without a text. Returns the last number.
+/// Marks what a process that is gone has left: parts without a text, and texts that nobody names.
+/// Returns the last number.
 pub(crate) fn recover(conn: &Connection) -> rusqlite::Result<i64> {
     let sql = "INSERT OR IGNORE INTO payload_garbage SELECT DISTINCT number FROM payload_part \
                WHERE number NOT IN (SELECT number FROM payload)";
+    conn.execute(sql, [])?;
+    let sql = "INSERT OR IGNORE INTO payload_doubt SELECT sha256 FROM payload p \
+               WHERE NOT EXISTS (SELECT 1 FROM payload_use u WHERE u.sha256 = p.sha256)";
     conn.execute(sql, [])?;
     last_number(conn)
 }
@@ -65,7 +69,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Makes texts readable by their names. Those that another write has kept meanwhile are.
+    /// Makes texts readable by their names. Those that another write has kept meanwhile are. One
+    /// that the write has not come to name, in a message that was dropped, goes later.
     pub(crate) fn keep(&mut self, texts: &Texts) -> rusqlite::Result<()> {
         for text in texts.iter() {
             if self.number_of(&text.sha256)?.is_some() {
@@ -85,6 +90,9 @@ impl Tx<'_> {
             };
             let sql = "INSERT INTO payload (sha256, number) VALUES (?1, ?2)";
             self.execute(sql, params![text.sha256, number])?;
+            let sql = "INSERT OR IGNORE INTO payload_doubt SELECT ?1 \
+                       WHERE NOT EXISTS (SELECT 1 FROM payload_use WHERE sha256 = ?1)";
+            self.state.litter |= self.execute(sql, [text.sha256])? > 0;
         }
         Ok(())
     }
@@ -101,7 +109,11 @@ impl Tx<'_> {
     }
 
     /// Notes that an instance names texts.
-    pub(super) fn name(&self, row: i64, kept: &[Kept]) -> rusqlite::Result<()> {
+    pub(super) fn name<'k>(
+        &self,
+        row: i64,
+        kept: impl IntoIterator<Item = &'k Kept>,
+    ) -> rusqlite::Result<()> {
         for kept in kept {
             let sql = "INSERT OR IGNORE INTO payload_use (instance, sha256) VALUES (?1, ?2)";
             self.execute(sql, params![row, kept.sha256])?;
@@ -111,14 +123,27 @@ impl Tx<'_> {
 
     /// Forgets the texts that an instance names no more, where it named any.
     pub(super) fn forget_texts(&mut self, row: i64) -> Result<(), Fault> {
-        let sql = "SELECT sha256 FROM payload_use WHERE instance = ?1";
+        let used = "SELECT 1 FROM payload_use WHERE instance = ?1 LIMIT 1";
+        if self.number(used, [row])?.is_none() {
+            return Ok(());
+        }
+        let named = self.named_by(row)?;
+        Ok(self.forget_texts_but(row, &named)?)
+    }
+
+    /// Forgets the texts that are neither in `named` nor in the inbox. Reads no row that grows with
+    /// what has been sent: an entity does this at every turn.
+    pub(super) fn forget_texts_but(
+        &mut self,
+        row: i64,
+        named: &BTreeSet<Kept>,
+    ) -> rusqlite::Result<()> {
+        let sql = "SELECT sha256 FROM payload_use u WHERE instance = ?1 AND NOT EXISTS \
+                   (SELECT 1 FROM inbox WHERE instance = u.instance AND kept = u.sha256)";
         let mut statement = self.statement(sql)?;
         let rows = statement.query_map([row], |row| row.get(0))?;
         let mut forgotten = rows.collect::<Result<BTreeSet<[u8; 32]>, _>>()?;
-        if forgotten.is_empty() {
-            return Ok(());
-        }
-        for kept in self.named_by(row)? {
+        for kept in named {
             forgotten.remove(&kept.sha256);
         }
         for sha256 in forgotten {
@@ -129,31 +154,19 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The names that an instance's rows hold.
+    /// The names that an orchestration's rows hold, besides its inbox.
     fn named_by(&self, row: i64) -> Result<BTreeSet<Kept>, Fault> {
         let mut named = BTreeSet::new();
         let plain = "SELECT input FROM detail WHERE instance = ?1 \
-                     UNION ALL SELECT input FROM task WHERE instance = ?1 \
-                     UNION ALL SELECT state FROM entity WHERE instance = ?1 AND state NOT NULL";
+                     UNION ALL SELECT custom_status FROM detail \
+                     WHERE instance = ?1 AND custom_status NOT NULL \
+                     UNION ALL SELECT input FROM task WHERE instance = ?1";
         self.texts(plain, row, |text| {
             named.append(&mut payload(text.to_owned())?.all_kept());
             Ok(())
         })?;
-        self.texts(
-            "SELECT message FROM inbox WHERE instance = ?1",
-            row,
-            |text| {
-                named.append(&mut to_json::<Message>(text)?.all_kept());
-                Ok(())
-            },
-        )?;
         self.texts("SELECT events FROM turn WHERE instance = ?1", row, |text| {
             named.append(&mut to_json::<Vec<Event>>(text)?.all_kept());
-            Ok(())
-        })?;
-        let scheduler = "SELECT scheduler FROM entity WHERE instance = ?1 AND scheduler NOT NULL";
-        self.texts(scheduler, row, |text| {
-            named.append(&mut to_json::<EntityRecord>(text)?.all_kept());
             Ok(())
         })?;
         Ok(named)

@@ -137,6 +137,7 @@ impl Tx<'_> {
         }
         let entries: Vec<_> = rewound.messages.iter().map(Entry::new).collect();
         self.prepend(row, entries.iter())?;
+        self.forget_texts(row)?;
         self.wake(key.clone());
         for operation in rewound.operations {
             self.deliver_by_itself(key, operation, now)?;

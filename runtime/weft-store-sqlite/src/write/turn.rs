@@ -1,5 +1,7 @@
 //! Committing turns and finishing tasks: what the writer does most.
 
+use std::collections::BTreeSet;
+
 use rusqlite::params;
 use weft_id::{ExecutionId, InstanceKey};
 use weft_orchestration::{
@@ -23,8 +25,9 @@ pub(crate) struct TurnRow {
     consumed: Consumed,
     events: String,
     events_len: i64,
-    /// What the events name.
-    kept: Vec<Kept>,
+    /// What the instance names for as long as it is as this turn leaves it, besides what is in its
+    /// inbox and what an entity keeps.
+    kept: BTreeSet<Kept>,
     tasks: Vec<NewTask>,
     timers: Vec<NewTimer>,
     canceled_timers: Vec<u32>,
@@ -57,13 +60,13 @@ struct EntityRow {
     state: Option<Payload>,
     /// Absent where there is nothing in it.
     scheduler: Option<String>,
-    kept: Vec<Kept>,
+    kept: BTreeSet<Kept>,
 }
 
 impl EntityRow {
     fn new(mut record: EntityRecord) -> Self {
         let is_empty = record.is_empty();
-        let kept = record.all_kept().into_iter().collect();
+        let kept = record.all_kept();
         let state = record.state.take();
         Self {
             is_empty,
@@ -108,6 +111,17 @@ impl TurnRow {
             custom_status,
             after,
         } = commit.turn;
+        let mut kept = tasks.all_kept();
+        kept.append(&mut custom_status.all_kept());
+        match &after {
+            After::Waiting | After::Suspended => kept.append(&mut events.all_kept()),
+            After::Ended(outcome) => {
+                kept.append(&mut events.all_kept());
+                kept.append(&mut outcome.all_kept());
+            }
+            // Their events are not written.
+            After::ContinuedAsNew { .. } | After::Entity(_) => {}
+        }
         let (status, next) = match after {
             After::Waiting => (Status::Running, Next::Waiting),
             After::Suspended => (Status::Suspended, Next::Waiting),
@@ -129,7 +143,7 @@ impl TurnRow {
             consumed: commit.consumed,
             events_len: of_u64(events.len() as u64),
             events: json(&events),
-            kept: events.all_kept().into_iter().collect(),
+            kept,
             tasks,
             timers,
             canceled_timers,
@@ -162,6 +176,7 @@ impl Tx<'_> {
             let sql = "UPDATE detail SET custom_status = ?2 WHERE instance = ?1";
             self.execute(sql, params![row, of_payload(custom_status)])?;
         }
+        self.name(row, &turn.kept)?;
         match &turn.next {
             Next::Waiting => {
                 self.insert_turn(row, turn)?;
@@ -227,13 +242,13 @@ impl Tx<'_> {
         let state = entity.state.as_ref().map(of_payload);
         self.execute(sql, params![row, state, entity.scheduler])?;
         self.name(row, &entity.kept)?;
-        self.forget_texts(row)
+        Ok(self.forget_texts_but(row, &entity.kept)?)
     }
 
     fn insert_turn(&self, row: i64, turn: &TurnRow) -> rusqlite::Result<()> {
         let sql = "INSERT INTO turn (instance, number, events) VALUES (?1, ?2, ?3)";
         self.execute(sql, params![row, turn.turn_number, turn.events])?;
-        self.name(row, &turn.kept)
+        Ok(())
     }
 
     fn consume(&self, row: i64, execution: &[u8; 16], consumed: &Consumed) -> rusqlite::Result<()> {

@@ -119,6 +119,10 @@ macro_rules! conformance_tests {
             a_long_payload_stays_while_an_instance_names_it
             an_instance_that_goes_on_keeps_what_it_names
             an_entity_keeps_its_long_state_and_no_earlier_one
+            what_an_instance_received_goes_when_it_begins_anew
+            what_comes_too_late_or_reaches_nobody_goes
+            a_task_beside_a_new_beginning_keeps_its_input
+            an_entity_keeps_what_waits_for_it
             a_name_that_leads_nowhere_is_refused
             keys_of_a_bucket_are_read_in_pages
         }

@@ -2,14 +2,15 @@
 
 use weft_orchestration::{
     After, Carries, Event, EventKind, Kept, Message, NewTask, Operation, Outcome, Payload, Start,
+    Waiting,
 };
 
 use super::{
-    Worker, app, at, completed, execution, key, new_instance, seqs, start, task, text, turn,
+    Worker, app, at, completed, execution, key, new_instance, seqs, start, task, text, to, turn,
 };
 use crate::{
     Error, Family, Filter, INLINE_BYTES_MAX, IdReuse, NewInstance, PageRequest, Store, fill_in,
-    with_text,
+    keep_apart, with_text,
 };
 
 /// More than any store writes in one piece, with characters of several bytes throughout.
@@ -246,6 +247,128 @@ pub async fn an_entity_keeps_its_long_state_and_no_earlier_one(store: &(impl Sto
     name_of(&state);
     let state = with_text(store, &state).await.unwrap();
     assert_eq!(state, long("two", INLINE_BYTES_MAX));
+}
+
+/// The name under which a store hands out a long payload.
+fn name_for(payload: &Payload) -> Kept {
+    let mut payload = payload.clone();
+    keep_apart(&mut payload, INLINE_BYTES_MAX);
+    name_of(&payload)
+}
+
+pub async fn what_an_instance_received_goes_when_it_begins_anew(store: &(impl Store + ?Sized)) {
+    let worker = Worker::new(store).await;
+    let (key, result) = (key("a"), long("result", INLINE_BYTES_MAX));
+    worker
+        .created_and_begun(&key, 1, |turn| turn.tasks = vec![task(1, 1)])
+        .await;
+    let lease = worker.lease(&key);
+    let finish = store.finish_task(lease, &key, execution(1), 1, Ok(result.clone()), at(3));
+    finish.await.unwrap();
+    let inbox = worker.load(&key).await.inbox;
+    let mut anew = turn(&key, 1, 1);
+    anew.consumed.messages = seqs(&inbox);
+    // Some code hands back what it was given as text, and makes more of it.
+    let made = long("made", INLINE_BYTES_MAX);
+    let completed = |output: &Payload| Event {
+        at: at(4),
+        kind: EventKind::TaskCompleted {
+            task: 1,
+            output: output.clone(),
+        },
+    };
+    anew.turn.events = vec![completed(&result), completed(&made)];
+    anew.turn.after = After::ContinuedAsNew {
+        start: started(2, &text("next")),
+        carried: Vec::new(),
+    };
+    worker.commit(anew).await.unwrap();
+    until_gone(store, &name_for(&result)).await;
+    until_gone(store, &name_for(&made)).await;
+}
+
+pub async fn what_comes_too_late_or_reaches_nobody_goes(store: &(impl Store + ?Sized)) {
+    let worker = Worker::new(store).await;
+    let (key, late) = (key("a"), long("late", INLINE_BYTES_MAX));
+    let sent = long("sent", INLINE_BYTES_MAX);
+    worker
+        .created_and_begun(&key, 1, |turn| {
+            turn.tasks = vec![task(1, 1)];
+            turn.messages = vec![to("nobody", raised(&sent))];
+            turn.after = completed();
+        })
+        .await;
+    let lease = worker.lease(&key);
+    let finish = store.finish_task(lease, &key, execution(1), 1, Ok(late.clone()), at(3));
+    finish.await.unwrap();
+    until_gone(store, &name_for(&late)).await;
+    until_gone(store, &name_for(&sent)).await;
+}
+
+pub async fn a_task_beside_a_new_beginning_keeps_its_input(store: &(impl Store + ?Sized)) {
+    let worker = Worker::new(store).await;
+    let input = long("input", INLINE_BYTES_MAX);
+    for id in ["a", "b"] {
+        worker.create(&key(id), 1).await;
+        worker
+            .begin(&key(id), 1, |turn| {
+                turn.tasks = vec![NewTask {
+                    input: input.clone(),
+                    ..task(1, 1)
+                }];
+                turn.after = After::ContinuedAsNew {
+                    start: started(2, &text("next")),
+                    carried: Vec::new(),
+                };
+            })
+            .await;
+    }
+    worker
+        .begin(&key("a"), 2, |turn| turn.after = completed())
+        .await;
+    store.purge(&key("a"), Family::Stays).await.unwrap();
+    let other = create(store, "c", &long("other", INLINE_BYTES_MAX)).await;
+    worker
+        .begin(&key("c"), 1, |turn| turn.after = completed())
+        .await;
+    store.purge(&key("c"), Family::Stays).await.unwrap();
+    until_gone(store, &other).await;
+    let tasks = worker.tasks(&key("b")).await;
+    assert_eq!(with_text(store, &tasks[0].input).await.unwrap(), input);
+}
+
+pub async fn an_entity_keeps_what_waits_for_it(store: &(impl Store + ?Sized)) {
+    let worker = Worker::new(store).await;
+    let key = key("@blob@a");
+    let marks = ["done", "queued", "arrived"];
+    for mark in marks {
+        let operation = Operation {
+            name: "set".to_owned(),
+            input: long(mark, INLINE_BYTES_MAX),
+            caller: None,
+            reply: None,
+            at: None,
+            trace_parent: None,
+        };
+        let message = Message::Operation(operation);
+        store.send(&key, message, at(1)).await.unwrap();
+    }
+    let loaded = worker.load(&key).await;
+    let mut commit = turn(&key, 0, 0);
+    commit.consumed.messages = seqs(&loaded.inbox[..2]);
+    commit.turn.events.clear();
+    let Message::Operation(queued) = loaded.inbox[1].1.clone() else {
+        panic!("operations were sent");
+    };
+    let mut record = loaded.entity;
+    record.queue.push_back(Waiting::Operation(queued));
+    commit.turn.after = After::Entity(record);
+    worker.commit(commit).await.unwrap();
+    let [done, queued, arrived] = marks.map(|mark| long(mark, INLINE_BYTES_MAX));
+    until_gone(store, &name_for(&done)).await;
+    for kept in [queued, arrived] {
+        assert_eq!(store.large(&name_for(&kept)).await.unwrap(), kept);
+    }
 }
 
 pub async fn a_name_that_leads_nowhere_is_refused(store: &(impl Store + ?Sized)) {
