@@ -13,6 +13,9 @@ use crate::{EntityBatch, Execution, Runner, TurnError};
 
 /// How many operations are handed out at one time.
 const OPERATIONS_MAX: usize = 100;
+/// Bytes of the state and of the inputs of operations that are handed out at one time; one operation
+/// is handed out however long its input is.
+const BATCH_BYTES_MAX: usize = 16 << 20;
 /// A turn that has run so long begins no further batch; what is left is taken up by the next.
 const TURN_MAX: Duration = Duration::from_secs(1);
 
@@ -54,7 +57,7 @@ impl Execution for RunningEntity {
         entity.deliver(messages, now);
         let begun = Instant::now();
         while begun.elapsed() < TURN_MAX
-            && let Some(mut batch) = entity.next_batch(OPERATIONS_MAX)
+            && let Some(mut batch) = entity.next_batch(OPERATIONS_MAX, BATCH_BYTES_MAX)
         {
             let filled = fill_in(&*self.store, &mut batch).await;
             filled.map_err(|error| TurnError::Busy(error.to_string()))?;

@@ -171,18 +171,25 @@ impl Entity {
         }
     }
 
-    /// Takes the operations that run next, `operations_max` at most; `None` when nothing can go on
-    /// in this turn. Follow it with [`Self::complete`].
-    pub fn next_batch(&mut self, operations_max: usize) -> Option<Batch> {
+    /// Takes the operations that run next, `operations_max` at most and no more than have
+    /// `bytes_max` bytes of inputs together with the state, though always one; `None` when nothing
+    /// can go on in this turn. Follow it with [`Self::complete`].
+    pub fn next_batch(&mut self, operations_max: usize, bytes_max: usize) -> Option<Batch> {
         debug_assert!(self.running.is_empty(), "a batch is completed first");
         self.pass_locks();
+        let mut bytes = self.record.state.as_ref().map_or(0, Payload::len);
         while self.running.len() < operations_max
             && let Some(at) = self.runnable()
         {
-            match self.record.queue.remove(at) {
-                Some(Waiting::Operation(operation)) => self.running.push(operation),
-                Some(Waiting::Lock(_)) | None => unreachable!("an operation stands there"),
+            let Some(Waiting::Operation(operation)) = self.record.queue.get(at) else {
+                unreachable!("an operation stands there")
+            };
+            bytes += operation.input.len();
+            if bytes > bytes_max && !self.running.is_empty() {
+                break;
             }
+            self.running.push(operation.clone());
+            self.record.queue.remove(at);
         }
         (!self.running.is_empty()).then(|| Batch {
             entity: self.id.clone(),

@@ -74,7 +74,7 @@ impl Run {
         entity.deliver(messages, Timestamp::from_millis(now));
         let mut left = most;
         while left > 0
-            && let Some(batch) = entity.next_batch(left)
+            && let Some(batch) = entity.next_batch(left, usize::MAX)
         {
             let mut count: u64 = batch
                 .state
@@ -206,15 +206,48 @@ fn operations_that_were_not_run_stay_in_front() {
     let record = EntityRecord::default();
     let mut entity = Entity::new(id("a"), record, 0, Limits::default());
     entity.deliver(vec![signal("1"), signal("2")], Timestamp::default());
-    let batch = entity.next_batch(10).unwrap();
+    let batch = entity.next_batch(10, usize::MAX).unwrap();
     assert_eq!(batch.operations.len(), 2);
     entity.complete(BatchDone {
         results: vec![Ok(Payload::null())],
         state: None,
         effects: Vec::new(),
     });
-    let batch = entity.next_batch(10).unwrap();
+    let batch = entity.next_batch(10, usize::MAX).unwrap();
     assert_eq!(batch.operations[0].name, "2");
+}
+
+#[test]
+fn a_batch_ends_before_its_payloads_are_too_long_together() {
+    let of = |name: &str, bytes: usize| {
+        let Message::Operation(mut operation) = signal(name) else {
+            unreachable!("a signal is an operation");
+        };
+        operation.input = Payload::from("1".repeat(bytes));
+        Message::Operation(operation)
+    };
+    let record = EntityRecord {
+        state: Some(Payload::from("1".repeat(10))),
+        ..EntityRecord::default()
+    };
+    let mut entity = Entity::new(id("a"), record, 0, Limits::default());
+    let operations = [of("1", 45), of("2", 45), of("3", 45), of("4", 200)];
+    entity.deliver(operations.into(), Timestamp::default());
+    let mut batches = Vec::new();
+    while let Some(batch) = entity.next_batch(10, 100) {
+        let names = batch.operations.iter().map(|of| of.name.clone());
+        batches.push(names.collect::<String>());
+        entity.complete(BatchDone {
+            results: batch
+                .operations
+                .iter()
+                .map(|_| Ok(Payload::null()))
+                .collect(),
+            state: batch.state,
+            effects: Vec::new(),
+        });
+    }
+    assert_eq!(batches, ["12", "3", "4"]);
 }
 
 #[test]
