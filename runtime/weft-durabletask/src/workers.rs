@@ -17,9 +17,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot, watch};
 use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
 use weft_orchestration::{
-    Batch, BatchDone, Carries, Decision, Event, Failure, Labels, Payload, Start,
+    Batch, BatchDone, Carries, Decision, Event, Failure, Labels, Payload, Start, failure_kind,
 };
-use weft_store::{Error, Store, fill_in};
+use weft_store::{Error, Store, fill_in_within};
 
 use crate::convert::action::to_decisions;
 use crate::convert::entity::{of_batch, to_done};
@@ -39,6 +39,8 @@ const MARK: (&str, &str) = ("weft:durable-task", "workers");
 /// further time up to a bound.
 const ABANDONED_FOR: Duration = Duration::from_millis(250);
 const ABANDONED_FOR_MAX: Duration = Duration::from_secs(8);
+/// Bytes of long payloads in the history, and in the news, that a worker is sent for a turn.
+const TURN_BYTES_MAX: usize = 256 << 20;
 
 /// What a piece of work is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -191,8 +193,13 @@ impl Workers {
         if !self.serve(&key.app, Kind::Orchestration, &start.name, version) {
             return Err(Unserved);
         }
-        let (Ok(past), Ok(news)) = (self.filled(past).await, self.filled(news).await) else {
-            return Err(Unserved);
+        let filled = async { Ok((self.filled(past).await?, self.filled(news).await?)) };
+        let (past, news) = match filled.await {
+            Ok(both) => both,
+            Err(Error::TooLarge(why)) => {
+                return Ok(Err(Failure::permanent(failure_kind::LIMIT, why)));
+            }
+            Err(_) => return Err(Unserved),
         };
         let mut recorder = Recorder::new(key.id.clone());
         let request = proto::OrchestratorRequest {
@@ -290,7 +297,7 @@ impl Workers {
             return Ok(events.into());
         }
         let mut events = events.to_vec();
-        fill_in(&*self.store, &mut events).await?;
+        fill_in_within(&*self.store, &mut events, TURN_BYTES_MAX).await?;
         Ok(events.into())
     }
 
@@ -374,5 +381,40 @@ struct Guard<'a> {
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
         self.workers.queues().remove(self.app, self.job);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_orchestration::{EventKind, Kept, Timestamp};
+    use weft_store::MemoryStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_turn_with_too_long_a_history_fails_by_name() {
+        let workers = Workers::new(Arc::new(MemoryStore::new()));
+        let app = AppId::default();
+        let asked = proto::GetWorkItemsRequest::default();
+        let _stream = workers.connect(app.clone(), &asked);
+        let key = InstanceKey::new(app, "a".parse().unwrap());
+        let start = Start::new(ExecutionId::from_u128(1), "flow", Payload::null());
+        // It is not there: it is refused before anything is read.
+        let output = Payload::from(Kept {
+            sha256: [7; 32],
+            bytes: TURN_BYTES_MAX + 1,
+        });
+        let completed = Event {
+            at: Timestamp::default(),
+            kind: EventKind::TaskCompleted { task: 1, output },
+        };
+        let turn = Orchestration {
+            key: &key,
+            start: &start,
+            past: &[completed],
+            news: &[],
+        };
+        let failure = workers.orchestrate(turn).await.unwrap().unwrap_err();
+        assert_eq!(failure.kind, failure_kind::LIMIT);
     }
 }

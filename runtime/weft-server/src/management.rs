@@ -5,12 +5,18 @@ use weft_app::FunctionKind;
 use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
 use weft_orchestration::{Payload, Start};
 use weft_sandbox::{ClientError, InstanceStatus, Management, StartOptions};
-use weft_store::{EntityFilter, EntityPage, Family, Filter, IdReuse, NewInstance, PageRequest};
+use weft_store::{
+    EntityFilter, EntityPage, Family, Filter, IdReuse, NewInstance, PageRequest, filled_entities,
+    filled_instances,
+};
 
 use crate::services::{InstanceClient, refused, status};
 
 /// What one call removes.
 const PURGE_BATCH: u32 = 500;
+/// Bytes of payloads in one page of a listing; a page ends before it has more. All of it stands in the
+/// memory of the function.
+const LISTED_BYTES_MAX: usize = 16 << 20;
 
 #[async_trait]
 impl Management for InstanceClient {
@@ -31,8 +37,11 @@ impl Management for InstanceClient {
         page: PageRequest,
     ) -> Result<(Vec<InstanceStatus>, Option<String>), ClientError> {
         let page = self.store.instances(app, &filter, &page).await;
-        let page = page.map_err(refused)?;
-        let instances = page.instances.into_iter().map(status).collect();
+        let mut page = page.map_err(refused)?;
+        page.bound(LISTED_BYTES_MAX);
+        let filled = filled_instances(&*self.store, page.instances).await;
+        let filled = filled.map_err(refused)?;
+        let instances = filled.into_iter().map(status).collect();
         Ok((instances, page.next))
     }
 
@@ -96,10 +105,11 @@ impl Management for InstanceClient {
         filter: EntityFilter,
         page: PageRequest,
     ) -> Result<EntityPage, ClientError> {
-        self.store
-            .entities(app, &filter, &page)
-            .await
-            .map_err(refused)
+        let page = self.store.entities(app, &filter, &page).await;
+        let mut page = page.map_err(refused)?.bound(LISTED_BYTES_MAX);
+        let filled = filled_entities(&*self.store, app, page.entities).await;
+        page.entities = filled.map_err(refused)?;
+        Ok(page)
     }
 }
 

@@ -9,7 +9,7 @@ use weft_app::FunctionKind;
 use weft_durabletask::Workers;
 use weft_orchestration::{Batch, BatchDone, Failure, Payload, failure_kind};
 use weft_sandbox::{CallError, Sandbox};
-use weft_store::{Error, Store, fill_in};
+use weft_store::{Error, Store, fill_in_within};
 use weft_worker::{ActivityCall, EntityBatch, Open, OpenError, Opened, Ran, Runner, TurnError};
 use weft_workflow::trigger::WATCH;
 
@@ -26,6 +26,9 @@ pub(crate) use connected::Connected;
 use execution::{Parked, transient};
 use foreign::{FOREIGN, Foreign, component_revision};
 use workflow::Interpreted;
+
+/// Bytes of long payloads in the history of a run that is taken up again.
+const RUN_BYTES_MAX: usize = 256 << 20;
 
 pub(crate) struct SandboxRunner {
     pub(crate) sandbox: Sandbox,
@@ -174,8 +177,13 @@ impl SandboxRunner {
         };
         let deployed = deployed.map_err(OpenError::Permanent)?;
         let (id, mut history) = (open.key.id.clone(), open.history.clone());
-        let filled = fill_in(&*self.store, &mut history).await;
-        filled.map_err(|error| OpenError::Transient(TurnError::Busy(error.to_string())))?;
+        let filled = fill_in_within(&*self.store, &mut history, RUN_BYTES_MAX).await;
+        filled.map_err(|error| match error {
+            Error::TooLarge(why) => {
+                OpenError::Permanent(Failure::permanent(failure_kind::LIMIT, why))
+            }
+            error => OpenError::Transient(TurnError::Busy(error.to_string())),
+        })?;
         let run = run_of(&deployed, id, history, open.limits);
         Ok(Some(Opened {
             execution: Box::new(Interpreted {

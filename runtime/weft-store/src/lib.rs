@@ -42,7 +42,10 @@ pub use instances::{
 pub use keys::{KeyId, KeyRecord, Keys, Role};
 pub use kv::{KeyValue, KvLimits, incremented};
 pub use memory::MemoryStore;
-pub use payloads::{INLINE_BYTES_MAX, LargePayloads, fill_in, fitting, keep_apart, with_text};
+pub use payloads::{
+    INLINE_BYTES_MAX, LargePayloads, fill_in, fill_in_within, filled_entities, filled_instances,
+    fitting, keep_apart, with_text,
+};
 pub use shard::{Lease, NodeId, SHARDS, Shard};
 pub use vault::{Sealed, SealedKind, Vault};
 pub use work::{

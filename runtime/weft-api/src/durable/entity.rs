@@ -7,7 +7,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use weft_id::EntityId;
 use weft_orchestration::{Payload, Timestamp};
-use weft_store::{EntityFilter, EntityView, PageRequest, fill_in};
+use weft_store::{EntityFilter, EntityView, PageRequest, filled_entities};
 
 use super::Context;
 use super::status::{CONTINUATION, PAGE_MAX, SHOWN_BYTES_MAX};
@@ -39,7 +39,7 @@ pub(super) async fn list(context: &Context, name: Option<&str>) -> Result<Respon
     let mut page = page.map_err(routes::bad_page)?;
     if with_state {
         page = page.bound(SHOWN_BYTES_MAX);
-        fill_in(&*api.store, &mut page.entities).await?;
+        page.entities = filled_entities(&*api.store, &context.app, page.entities).await?;
     }
     let views: Vec<_> = page.entities.iter().map(|e| view(e, with_state)).collect();
     let mut response = Json(views).into_response();

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use weft_orchestration::{Outcome, Payload, Status};
-use weft_store::{Filter, Instance, PageRequest, fill_in};
+use weft_store::{Filter, Instance, PageRequest, filled_instances};
 
 use super::query::Query;
 use super::{Context, history};
@@ -142,7 +142,7 @@ pub(super) async fn list(context: &Context) -> Result<Response, Problem> {
         inputs.for_each(|instance| instance.input = Payload::null());
     }
     page.bound(SHOWN_BYTES_MAX);
-    fill_in(&*context.api.store, &mut page.instances).await?;
+    page.instances = filled_instances(&*context.api.store, page.instances).await?;
     let views = page.instances.iter();
     let views: Vec<_> = views.map(|instance| view(instance, with_input)).collect();
     let mut response = Json(views).into_response();

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use weft_id::InstanceKey;
 use weft_orchestration::Limits;
-use weft_store::{Instance, fill_in};
+use weft_store::{Instance, fill_in, fill_in_within};
 use weft_workflow::program::Trigger;
 use weft_workflow::run::{Run, RunView};
 
 use super::{Context, Refused};
 use crate::host::DeployedWorkflow;
+
+/// Bytes of payloads in a run that is looked at.
+const RUN_BYTES_MAX: usize = 256 << 20;
 
 /// A workflow of the active revision.
 pub(super) async fn workflow(
@@ -96,7 +99,7 @@ pub(super) async fn over(
 ) -> Result<Run, Refused> {
     let store = context.api.store_of(&instance.key).await?;
     let mut recorded = store.history(&instance.key, 0, u64::MAX).await?;
-    fill_in(&**store, &mut recorded).await?;
+    fill_in_within(&**store, &mut recorded, RUN_BYTES_MAX).await?;
     Ok(Run::over(
         Arc::clone(&deployed.program),
         Arc::clone(&deployed.settings),

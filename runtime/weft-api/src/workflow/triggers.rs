@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode};
 use percent_encoding::utf8_percent_encode;
 use serde_json::{Value as Shown, json};
-use weft_store::{Filter, Instance, PageRequest, fill_in};
+use weft_store::{Filter, Instance, PageRequest, filled_instances};
 use weft_workflow::program::Trigger;
 use weft_workflow::run::RunStart;
 use weft_workflow::trigger::{Entry, Told, is_watched};
@@ -229,10 +229,18 @@ async fn histories(
         after: None,
     };
     let store = context.api.store_for(deployed);
-    let mut page = store.instances(&context.app, &filter, &request).await?;
-    fill_in(&**store, &mut page.instances).await?;
+    let page = store.instances(&context.app, &filter, &request).await?;
     let mut shown = Vec::new();
-    for instance in &page.instances {
+    for mut instance in page.instances {
+        // One at a time, and no more of it than is looked at: each may be very long.
+        instance.outcome = None;
+        instance.custom_status = None;
+        let filled = filled_instances(&**store, vec![instance]).await?;
+        // It was purged, or changes too fast to be looked at.
+        let read = |instance: &&Instance| instance.input.text().is_some();
+        let Some(instance) = filled.first().filter(read) else {
+            continue;
+        };
         let start = RunStart::read(instance.input.text().unwrap_or_default()).unwrap_or_default();
         let by = start.trigger.get("name").map(Value::to_text);
         if by.is_none_or(|by| by.eq_ignore_ascii_case(name)) {

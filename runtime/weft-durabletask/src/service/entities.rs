@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tonic::Status;
 use weft_id::AppId;
 use weft_orchestration::{Message, Operation};
-use weft_store::{EntityFilter, EntityView, PageRequest, fill_in};
+use weft_store::{EntityFilter, EntityView, PageRequest, fill_in, filled_entities};
 
 use super::{SHOWN_BYTES_MAX, Service, refused};
 use weft_id::InstanceKey;
@@ -112,8 +112,8 @@ impl Service {
         let page = match query.include_state {
             true => {
                 let mut page = page.bound(SHOWN_BYTES_MAX);
-                let filled = fill_in(&*self.store, &mut page.entities).await;
-                filled.map_err(refused)?;
+                let filled = filled_entities(&*self.store, &app, page.entities).await;
+                page.entities = filled.map_err(refused)?;
                 page
             }
             false => page,

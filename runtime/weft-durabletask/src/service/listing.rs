@@ -7,7 +7,7 @@ use prost::Message as _;
 use tonic::Status;
 use weft_id::{AppId, InstanceId, InstanceKey};
 use weft_orchestration::{Event, Status as RunStatus, Timestamp};
-use weft_store::{Error, Family, Filter, PageRequest, Store, fill_in, fitting};
+use weft_store::{Error, Family, Filter, PageRequest, Store, fill_in, filled_instances, fitting};
 
 use super::instances::batch;
 use super::{SHOWN_BYTES_MAX, Service, Streamed, key, refused};
@@ -50,8 +50,8 @@ impl Service {
         let mut page = page.map_err(bad_page)?;
         if query.fetch_inputs_and_outputs {
             page.bound(SHOWN_BYTES_MAX);
-            let filled = fill_in(&*self.store, &mut page.instances).await;
-            filled.map_err(refused)?;
+            let filled = filled_instances(&*self.store, page.instances).await;
+            page.instances = filled.map_err(refused)?;
         }
         let found = page.instances.iter();
         Ok(proto::QueryInstancesResponse {

@@ -204,7 +204,7 @@ impl From<InstanceStatus> for client::Status {
     }
 }
 
-/// In lists a long payload is left out; whoever wants it asks for the instance itself.
+/// Payloads come with their texts; one that changes while a list is read may not, and is left out.
 pub(super) fn text(payload: Payload) -> Option<String> {
     payload.text().map(str::to_owned)
 }

@@ -16,7 +16,10 @@ use tokio::sync::watch;
 use weft_api::DeployedWorkflow;
 use weft_id::{AppId, InstanceId, InstanceKey};
 use weft_orchestration::{Limits, Message, Payload, Replay, Start, Status};
-use weft_store::{Error, Filter, IdReuse, NewInstance, PageRequest, RevisionId, Store, fill_in};
+use weft_store::{
+    Error, Filter, IdReuse, NewInstance, PageRequest, RevisionId, Store, fill_in, fill_in_within,
+    filled_instances,
+};
 use weft_worker::Clock;
 use weft_workflow::definition::Kind;
 use weft_workflow::program::Trigger;
@@ -33,6 +36,8 @@ pub(crate) use watching::Watching;
 const SWEEP: Duration = Duration::from_secs(60);
 /// Instances that are read at a time.
 const PAGE: u32 = 500;
+/// Bytes of long payloads in the history of a trigger that is looked at.
+const HISTORY_BYTES_MAX: usize = 256 << 20;
 
 pub(crate) struct Triggers {
     pub(crate) store: Arc<dyn Store>,
@@ -142,7 +147,7 @@ impl Triggers {
             return Ok(None);
         };
         let mut recorded = self.store.history(&key, 0, u64::MAX).await?;
-        fill_in(&*self.store, &mut recorded).await?;
+        fill_in_within(&*self.store, &mut recorded, HISTORY_BYTES_MAX).await?;
         let revision = RevisionId(state.revision);
         let deployed = self.deployed(app, Some(revision), &state.workflow).await?;
         let mut entries = match deployed {
@@ -191,12 +196,15 @@ impl Triggers {
         let mut after = None;
         loop {
             let request = PageRequest { limit: PAGE, after };
-            let mut page = self.store.instances(app, &filter, &request).await?;
-            fill_in(&*self.store, &mut page.instances).await?;
-            found.extend(page.instances.into_iter().map(|instance| {
-                let state = WatchState::read(instance.input.text().unwrap_or_default()).ok();
-                (instance.key.id, state)
-            }));
+            let page = self.store.instances(app, &filter, &request).await?;
+            // One at a time: each may be very long.
+            for instance in page.instances {
+                let filled = filled_instances(&*self.store, vec![instance]).await?;
+                found.extend(filled.into_iter().map(|instance| {
+                    let state = WatchState::read(instance.input.text().unwrap_or_default()).ok();
+                    (instance.key.id, state)
+                }));
+            }
             after = page.next;
             if after.is_none() {
                 return Ok(found);
