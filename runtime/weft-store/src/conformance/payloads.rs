@@ -308,23 +308,21 @@ pub async fn what_comes_too_late_or_reaches_nobody_goes(store: &(impl Store + ?S
 pub async fn a_task_beside_a_new_beginning_keeps_its_input(store: &(impl Store + ?Sized)) {
     let worker = Worker::new(store).await;
     let input = long("input", INLINE_BYTES_MAX);
-    for id in ["a", "b"] {
-        worker.create(&key(id), 1).await;
-        worker
-            .begin(&key(id), 1, |turn| {
-                turn.tasks = vec![NewTask {
-                    input: input.clone(),
-                    ..task(1, 1)
-                }];
-                turn.after = After::ContinuedAsNew {
-                    start: started(2, &text("next")),
-                    carried: Vec::new(),
-                };
-            })
-            .await;
-    }
+    create(store, "a", &input).await;
     worker
-        .begin(&key("a"), 2, |turn| turn.after = completed())
+        .created_and_begun(&key("b"), 1, |turn| {
+            turn.tasks = vec![NewTask {
+                input: input.clone(),
+                ..task(1, 1)
+            }];
+            turn.after = After::ContinuedAsNew {
+                start: started(2, &text("next")),
+                carried: Vec::new(),
+            };
+        })
+        .await;
+    worker
+        .begin(&key("a"), 1, |turn| turn.after = completed())
         .await;
     store.purge(&key("a"), Family::Stays).await.unwrap();
     let other = create(store, "c", &long("other", INLINE_BYTES_MAX)).await;
