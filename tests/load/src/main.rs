@@ -80,6 +80,8 @@ enum Question {
     Workers,
     /// Signals, calls and locks of one entity and of a thousand
     Entities,
+    /// Expressions, actions and loops of workflows, and a step of one beside one of a component
+    Workflows,
     /// The same sample in every language: building, size, calls, steps, memory
     Languages,
 }
@@ -127,6 +129,7 @@ async fn main() -> anyhow::Result<()> {
                 question::workers::measure(plan, args.python.as_deref(), &mut report).await?;
             }
             Question::Entities => question::entities::measure(plan, &mut report).await?,
+            Question::Workflows => question::workflows::measure(plan, &mut report).await?,
             Question::Languages => question::languages::measure(&mut report).await?,
         }
     }

@@ -69,6 +69,13 @@ impl Subject {
         self.send(request.body(wasm)).await
     }
 
+    /// Deploys a workflow.
+    pub(crate) async fn workflow(&self, name: &str, document: &Value) -> anyhow::Result<()> {
+        let path = format!("/apps/{APP}/workflows/{name}");
+        let request = self.admin(Method::PUT, &path);
+        self.send(request.json(document)).await.map(drop)
+    }
+
     /// Runs an activity once.
     pub(crate) async fn invoke(
         &self,

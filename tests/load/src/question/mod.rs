@@ -11,6 +11,7 @@ pub(crate) mod recovery;
 pub(crate) mod scale;
 pub(crate) mod steps;
 pub(crate) mod workers;
+pub(crate) mod workflows;
 
 use std::time::Duration;
 
