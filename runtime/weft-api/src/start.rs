@@ -50,6 +50,15 @@ pub fn check_labels(tags: &BTreeMap<String, String>, version: Option<&str>) -> R
     Ok(())
 }
 
+/// Judges a start by somebody outside.
+///
+/// # Errors
+/// 400 where it poses as one of the node's.
+pub(crate) fn check_foreign(orchestrator: &str, input: &Payload) -> Result<(), Problem> {
+    weft_orchestration::check_start(orchestrator, input)
+        .map_err(|reserved| Problem::invalid(reserved.to_string()))
+}
+
 /// Whether the app has such an orchestrator.
 ///
 /// # Errors

@@ -19,6 +19,7 @@ mod message;
 mod payload;
 mod rehearsal;
 mod replay;
+mod reserved;
 mod retry;
 mod rewind;
 mod time;
@@ -36,11 +37,8 @@ pub use message::{Message, split_at_suspension};
 pub use payload::{Kept, Payload};
 pub use rehearsal::Rehearsal;
 pub use replay::{Decision, Error, External, Next, Replay, TaskHandle};
+pub use reserved::{RESERVED_MEMBER, RESERVED_NAMES, Reserved, check_start, is_reserved};
 pub use retry::RetryPolicy;
 pub use rewind::{Found, OpenChild, Remedy, RewindError, Rewound, rewind};
 pub use time::Timestamp;
 pub use turn::{After, NewTask, NewTimer, Outgoing, Turn};
-
-/// What the names of orchestrations and activities begin with that are the node's own: nobody outside
-/// starts one.
-pub const RESERVED_NAMES: &str = "workflow/";

@@ -132,6 +132,8 @@ impl InstanceClient {
                 "the app has no orchestrator {name}"
             )));
         }
+        weft_orchestration::check_start(name, &input)
+            .map_err(|reserved| ClientError::Invalid(reserved.to_string()))?;
         weft_api::check_labels(&options.tags, options.version.as_deref())
             .map_err(ClientError::Invalid)?;
         let instance = options.instance.map(InstanceId::of_orchestration);

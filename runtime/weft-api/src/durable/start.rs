@@ -12,7 +12,9 @@ use weft_orchestration::{Outcome, Payload};
 
 use super::Context;
 use super::status::{self, Shown};
-use crate::start::{Order, StartOptions, is_orchestrator, random_id, start as begin, trace_parent};
+use crate::start::{
+    Order, StartOptions, check_foreign, is_orchestrator, random_id, start as begin, trace_parent,
+};
 use crate::wait::{text, until_ended};
 use crate::{Problem, body};
 
@@ -38,6 +40,7 @@ pub(super) async fn start(
         true => Payload::null(),
         false => body::payload(&bytes)?,
     };
+    check_foreign(&function, &input)?;
     let options = StartOptions {
         version: context.query.text("version").map(str::to_owned),
         ..StartOptions::default()

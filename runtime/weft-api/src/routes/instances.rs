@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use weft_id::{InstanceId, InstanceKey};
-use weft_orchestration::{Payload, Status};
+use weft_orchestration::{Payload, Reserved, Status, is_reserved};
 use weft_store::{Family, Filter, IdReuse, PageRequest, RevisionId};
 
 use super::gate::require_revision;
@@ -18,7 +18,8 @@ use crate::body::{JsonBody, OptionalJsonBody};
 use crate::model::{InstanceList, InstanceView, PurgedView, RestartBody, RewindBody, StartBody};
 use crate::params::{PathParams, QueryParams};
 use crate::start::{
-    Order, StartOptions, is_orchestrator, random_execution, random_id, start, trace_parent,
+    Order, StartOptions, check_foreign, is_orchestrator, random_execution, random_id, start,
+    trace_parent,
 };
 use crate::wait::{absent, filled, present, until_ended};
 use crate::{Api, Problem, deploy, time};
@@ -162,11 +163,13 @@ pub(super) async fn start_instance(
         let what = format!("orchestrator {}", order.orchestrator);
         return Err(Problem::not_found(what));
     }
+    let input = Payload::from(order.input.to_string());
+    check_foreign(&order.orchestrator, &input)?;
     let order = Order {
         app: access.app,
         orchestrator: order.orchestrator,
         id,
-        input: Payload::from(order.input.to_string()),
+        input,
         trace_parent: trace_parent(&headers),
         options: StartOptions {
             tags: order.tags,
@@ -251,6 +254,10 @@ pub(super) async fn restart_instance(
 ) -> Result<Created, Problem> {
     let key = instance_key(&access.app, &access.path)?;
     let instance = present(&api, &key).await?;
+    // The node's own are known by their ids.
+    if !same_id && is_reserved(&instance.name) {
+        return Err(Problem::invalid(Reserved::Name.to_string()));
+    }
     let order = Order {
         app: access.app,
         orchestrator: instance.name,

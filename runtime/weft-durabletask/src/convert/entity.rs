@@ -1,7 +1,7 @@
 //! Operations of entities for workers, and what came of them.
 
 use weft_id::InstanceKey;
-use weft_orchestration::{Batch, BatchDone, Effect, Failure, Payload};
+use weft_orchestration::{Batch, BatchDone, Effect, Failure, Payload, check_start};
 use weft_store::EntityView;
 
 use super::action::to_entity;
@@ -107,15 +107,19 @@ fn effect(action: proto::OperationAction) -> Result<Effect, Malformed> {
             input: to_payload(signal.input),
             at: signal.scheduled_time.map(to_time),
         },
-        Some(OperationActionType::StartNewOrchestration(start)) => Effect::Start {
-            name: start.name,
-            input: to_payload(start.input),
-            instance: match start.instance_id.as_str() {
-                "" => weft_id::InstanceId::of_random(rand::random()),
-                text => to_instance(text)?,
-            },
-            scheduled_at: start.scheduled_time.map(to_time),
-        },
+        Some(OperationActionType::StartNewOrchestration(start)) => {
+            let input = to_payload(start.input);
+            check_start(&start.name, &input).map_err(|reserved| Malformed(reserved.to_string()))?;
+            Effect::Start {
+                name: start.name,
+                input,
+                instance: match start.instance_id.as_str() {
+                    "" => weft_id::InstanceId::of_random(rand::random()),
+                    text => to_instance(text)?,
+                },
+                scheduled_at: start.scheduled_time.map(to_time),
+            }
+        }
         None => return Err(Malformed("an action of an entity is empty".to_owned())),
     })
 }
@@ -128,5 +132,49 @@ pub(crate) fn of_entity(entity: &EntityView, state: bool) -> proto::EntityMetada
         backlog_queue_size: i32::try_from(entity.queued).unwrap_or(i32::MAX),
         locked_by: entity.locked_by.as_ref().map(ToString::to_string),
         serialized_state: shown.and_then(of_payload),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_id::EntityId;
+    use weft_orchestration::{Caller, Operation};
+
+    use super::*;
+
+    #[test]
+    fn an_entity_may_not_start_what_is_the_nodes_own() {
+        let operation = Operation {
+            name: "x".to_owned(),
+            input: Payload::null(),
+            caller: None::<Caller>,
+            reply: None,
+            at: None,
+            trace_parent: None,
+        };
+        let batch = Batch {
+            entity: EntityId::new("counter", "a").unwrap(),
+            state: None,
+            operations: vec![operation],
+        };
+        let start = proto::StartNewOrchestrationAction {
+            instance_id: "trigger:flow:when".to_owned(),
+            name: "workflow/trigger".to_owned(),
+            ..proto::StartNewOrchestrationAction::default()
+        };
+        let action = proto::OperationAction {
+            operation_action_type: Some(OperationActionType::StartNewOrchestration(start)),
+            ..proto::OperationAction::default()
+        };
+        let answer = proto::EntityBatchResult {
+            results: vec![proto::OperationResult {
+                result_type: Some(ResultType::Success(proto::OperationResultSuccess::default())),
+            }],
+            actions: vec![action],
+            ..proto::EntityBatchResult::default()
+        };
+        let done = to_done(&batch, answer);
+        assert!(done.effects.is_empty());
+        assert!(done.results[0].is_err());
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tonic::Status;
 use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
-use weft_orchestration::{Message, RESERVED_NAMES, Start};
+use weft_orchestration::{Message, Reserved, Start, check_start, is_reserved};
 use weft_store::{Error, Family, IdReuse, Instance, NewInstance, fill_in, until_ended};
 
 use super::{Service, key, refused};
@@ -30,10 +30,8 @@ impl Service {
             let text = format!("an orchestrator's name has 1 to {NAME_BYTES_MAX} bytes");
             return Err(Status::invalid_argument(text));
         }
-        if order.name.starts_with(RESERVED_NAMES) {
-            let text = format!("names that begin with {RESERVED_NAMES} are the node's own");
-            return Err(Status::invalid_argument(text));
-        }
+        let input = self.payload(order.input)?;
+        check_start(&order.name, &input).map_err(reserved)?;
         let id = match order.instance_id.as_str() {
             "" => InstanceId::of_random(rand::random()),
             text => to_instance(text)?,
@@ -54,7 +52,7 @@ impl Service {
             trace_parent,
             trace_state,
             scheduled_at: order.scheduled_start_timestamp.map(to_time),
-            ..Start::new(random_execution(), order.name, self.payload(order.input)?)
+            ..Start::new(random_execution(), order.name, input)
         };
         self.create(&key, start, reuse).await?;
         Ok(proto::CreateInstanceResponse {
@@ -229,6 +227,10 @@ impl Service {
         let found = self.store.instance(&key).await.map_err(refused)?;
         let found = found.ok_or_else(|| refused(Error::NotFound))?;
         if asked.restart_with_new_instance_id {
+            // The node's own are known by their ids.
+            if is_reserved(&found.name) {
+                return Err(reserved(Reserved::Name));
+            }
             key.id = InstanceId::of_random(rand::random());
         } else if !found.status.is_terminal() {
             let status = found.status;
@@ -317,6 +319,10 @@ fn to_reuse(codes: &[i32]) -> Result<IdReuse, Status> {
              running instances",
         )
     })
+}
+
+fn reserved(why: Reserved) -> Status {
+    Status::invalid_argument(why.to_string())
 }
 
 fn closing() -> Status {

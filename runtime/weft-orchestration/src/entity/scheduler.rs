@@ -225,7 +225,10 @@ impl Entity {
         }
         self.record.state = done.state;
         for effect in done.effects {
-            self.send(effect);
+            // Whoever runs entities has refused it before; nothing else may come of it either.
+            if !is_refused(&effect) {
+                self.send(effect);
+            }
         }
     }
 
@@ -319,6 +322,14 @@ impl Entity {
             custom_status: None,
             after: After::Entity(self.record),
         }
+    }
+}
+
+/// Whether an effect starts what only the node starts.
+fn is_refused(effect: &Effect) -> bool {
+    match effect {
+        Effect::Signal { .. } => false,
+        Effect::Start { name, input, .. } => crate::check_start(name, input).is_err(),
     }
 }
 

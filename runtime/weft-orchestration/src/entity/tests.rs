@@ -2,7 +2,7 @@
 
 use weft_id::{EntityId, ExecutionId, InstanceId};
 
-use super::{BatchDone, Caller, Entity, EntityRecord, LockOwner, LockRequest, Operation};
+use super::{BatchDone, Caller, Effect, Entity, EntityRecord, LockOwner, LockRequest, Operation};
 use crate::{After, Limits, Message, Outgoing, Payload, Timestamp, Turn};
 
 fn id(key: &str) -> EntityId {
@@ -258,4 +258,43 @@ fn an_entity_without_anything_left_is_empty() {
     assert!(!run.record.is_empty());
     run.turn(vec![Message::Unlock(owner("o"))], 0);
     assert!(run.record.is_empty());
+}
+
+#[test]
+fn an_entity_starts_nothing_that_is_the_nodes_own() {
+    let start = |name: &str, input: &str| Effect::Start {
+        name: name.to_owned(),
+        input: Payload::from(input.to_owned()),
+        instance: "trigger:flow:when".parse().unwrap(),
+        scheduled_at: None,
+    };
+    let mut entity = Entity::new(id("a"), EntityRecord::default(), 0, Limits::default());
+    entity.deliver(vec![signal("x")], Timestamp::from_millis(0));
+    entity.next_batch(1).unwrap();
+    entity.complete(BatchDone {
+        results: vec![Ok(Payload::null())],
+        state: None,
+        effects: vec![
+            start(
+                "workflow/trigger",
+                r#"{"baseUrl": "https://x/@victim/shop"}"#,
+            ),
+            start("flow", r#"{"$weft-run": 1}"#),
+            start("flow", "1"),
+        ],
+    });
+    let turn = entity.take_turn();
+    let [
+        Outgoing {
+            message: Message::Start(start),
+            ..
+        },
+    ] = &turn.messages[..]
+    else {
+        panic!("{:?}", turn.messages);
+    };
+    assert_eq!(
+        (start.name.as_str(), start.input.text()),
+        ("flow", Some("1"))
+    );
 }

@@ -46,6 +46,9 @@ impl Replay {
                         lock first";
             return self.refuse(Error::Misuse(text.to_owned()));
         }
+        if crate::is_reserved(name) {
+            return self.refuse(Error::Misuse(crate::Reserved::Name.to_string()));
+        }
         let child = match instance.or_else(|| self.instance.child(self.next_id)) {
             Some(child) => child,
             None => {

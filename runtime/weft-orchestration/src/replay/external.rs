@@ -317,6 +317,8 @@ impl External {
                 labels,
             } => {
                 self.check_call(&name, &input)?;
+                crate::check_start(&name, &input)
+                    .map_err(|reserved| Error::Misuse(reserved.to_string()))?;
                 let child = match instance.or_else(|| self.instance.child(id)) {
                     Some(child) if !child.is_entity() => child,
                     Some(_) => return Err(Error::Misuse("an entity is no child".to_owned())),

@@ -417,3 +417,17 @@ fn guids_and_seeds_are_the_same_again() {
     let (first, second, _) = guids();
     assert_ne!(first, second);
 }
+
+#[test]
+fn code_starts_nothing_that_is_the_nodes_own() {
+    let mut recorder = Recorder::new();
+    let turn = recorder.turn(vec![start()], |r| {
+        r.call_sub_orchestration("workflow/trigger", Payload::null(), None, None)?;
+        Ok(())
+    });
+    assert!(turn.messages.is_empty());
+    let After::Ended(Outcome::Failed(failure)) = turn.after else {
+        panic!("it goes on: {:?}", turn.after);
+    };
+    assert_eq!(failure.kind, crate::failure_kind::MISUSE);
+}

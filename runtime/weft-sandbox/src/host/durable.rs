@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use weft_id::InstanceId;
-use weft_orchestration::{Failure, Payload, RetryPolicy, TaskHandle};
+use weft_orchestration::{Failure, Payload, RetryPolicy, TaskHandle, check_start};
 
 use crate::bindings::weft::functions::durable::Host;
 use crate::bindings::weft::functions::types;
@@ -50,8 +50,10 @@ impl Host for State {
     ) -> wasmtime::Result<u32> {
         let retry = retry.map(policy).transpose()?;
         let instance = instance.as_deref().map(instance_id).transpose()?;
+        let input = Payload::from(input);
+        check_start(&name, &input).map_err(|reserved| Refused(reserved.to_string()))?;
         let mut replay = self.durable()?.replay();
-        let task = replay.call_sub_orchestration(&name, input.into(), instance, retry)?;
+        let task = replay.call_sub_orchestration(&name, input, instance, retry)?;
         Ok(task.0)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, MutexGuard};
 
 use weft_id::InstanceId;
-use weft_orchestration::Effect;
+use weft_orchestration::{Effect, check_start};
 
 use super::client::{check_name, parse, payload};
 use super::entities::{entity_id, time};
@@ -88,6 +88,7 @@ impl Host for State {
     ) -> wasmtime::Result<String> {
         check_name("an orchestrator", &name).map_err(refused)?;
         let input = payload(self.bounds.payload_bytes_max, input).map_err(refused)?;
+        check_start(&name, &input).map_err(|reserved| Refused(reserved.to_string()))?;
         let instance = match instance {
             Some(instance) => parse(&instance).map_err(refused)?,
             None => InstanceId::of_random(rand::random()),

@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use weft_orchestration::RESERVED_MEMBER;
+
 use crate::value::{Object, Value};
 
 use super::state::{error, object};
 
 /// The member that tells an envelope from any other input.
-const MARK: &str = "$weft-run";
+const MARK: &str = RESERVED_MEMBER;
 
 /// The input of a run.
 #[derive(Debug, Clone, Default, PartialEq)]

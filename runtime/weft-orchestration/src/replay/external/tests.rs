@@ -159,3 +159,22 @@ fn continue_as_new_keeps_what_it_is_told_to() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn a_worker_starts_nothing_that_is_the_nodes_own() {
+    for (name, input) in [
+        ("workflow/trigger", "null"),
+        ("flow", r#"{"$weft-run": 1, "trigger": {}}"#),
+    ] {
+        let mut external = started();
+        let child = Decision::Child {
+            id: 1,
+            name: name.to_owned(),
+            instance: None,
+            input: Payload::from(input.to_owned()),
+            labels: Labels::default(),
+        };
+        let failure = external.decide(vec![child]).unwrap_err();
+        assert_eq!(failure.kind, crate::failure_kind::MISUSE);
+    }
+}
