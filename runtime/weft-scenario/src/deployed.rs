@@ -58,6 +58,7 @@ pub(crate) fn deploy(case: &Case) -> Result<BTreeMap<String, Deployed>, Refused>
             parameters: workflow.parameters.iter().map(owned).collect(),
             app_settings: workflow.app_settings.iter().map(owned).collect(),
             callees: callees.clone(),
+            base_path: String::new(),
             callback_key: CallbackKey::new(b"the key of every scenario"),
         };
         let deployed = Deployed {

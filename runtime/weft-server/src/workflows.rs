@@ -99,7 +99,7 @@ impl Workflows {
         if let Some(kept) = self.kept().get(&key) {
             return Arc::clone(kept);
         }
-        let made = Arc::new(self.prepare(id, deployment));
+        let made = Arc::new(self.prepare(app, id, deployment));
         self.kept().put(key, Arc::clone(&made));
         made
     }
@@ -117,7 +117,7 @@ impl Workflows {
         }
     }
 
-    fn prepare(&self, revision: RevisionId, deployment: &Deployment) -> OfRevision {
+    fn prepare(&self, app: &AppId, revision: RevisionId, deployment: &Deployment) -> OfRevision {
         let compiled: Vec<_> = deployment
             .workflows()
             .iter()
@@ -143,7 +143,10 @@ impl Workflows {
             let prepared = compiled.map(|(workflow, program)| {
                 Arc::new(DeployedWorkflow {
                     revision,
-                    settings: Arc::new(self.settings(&name, &workflow, &callees)),
+                    settings: Arc::new(Settings {
+                        base_path: base_path(app),
+                        ..self.settings(&name, &workflow, &callees)
+                    }),
                     program: Arc::new(program),
                     workflow,
                 })
@@ -166,11 +169,20 @@ impl Workflows {
             app_settings: workflow.app_settings.iter().map(owned).collect(),
             callees: callees.clone(),
             callback_key: self.callback_key.clone(),
+            ..Settings::default()
         }
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, LruCache<(AppId, RevisionId), Arc<OfRevision>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The path of an app in the data plane: empty for the default one.
+pub(crate) fn base_path(app: &AppId) -> String {
+    match *app == AppId::default() {
+        true => String::new(),
+        false => format!("/@{}/{}", app.tenant, app.app),
     }
 }
 

@@ -28,7 +28,7 @@ use weft_workflow::trigger::{
 };
 
 use crate::deployments::Deployments;
-use crate::workflows::Workflows;
+use crate::workflows::{Workflows, base_path};
 
 pub(crate) use watching::Watching;
 
@@ -166,10 +166,7 @@ impl Triggers {
 
     /// What callback URLs of an app begin with.
     pub(crate) fn base_url(&self, app: &AppId) -> String {
-        match *app == AppId::default() {
-            true => self.origin.clone(),
-            false => format!("{}/@{}/{}", self.origin, app.tenant, app.app),
-        }
+        format!("{}{}", self.origin, base_path(app))
     }
 
     async fn deployed(

@@ -9,8 +9,8 @@ use sha2::Sha256;
 
 use crate::program::ActionId;
 
-use super::Run;
 use super::state::FrameId;
+use super::{Run, Settings};
 
 /// The node's secret for signatures.
 #[derive(Clone, Default)]
@@ -85,11 +85,11 @@ impl Callback {
         format!("POST\n{base}\n{workflow}\n{run}\n{action}\n{repetition}")
     }
 
-    /// The URL.
+    /// The URL. It is of use where what it begins with leads to the app of the settings.
     #[must_use]
-    pub fn url(&self, base_url: &str, key: &CallbackKey) -> String {
-        let base = base_path(base_url);
-        let signature = key.sign(&self.signed_text(base));
+    pub fn url(&self, base_url: &str, settings: &Settings) -> String {
+        let text = self.signed_text(&settings.base_path);
+        let signature = settings.callback_key.sign(&text);
         let encoded = [&self.workflow, &self.run, &self.action].map(|part| encode(part));
         let [workflow, run, action] = encoded;
         format!(
@@ -99,16 +99,6 @@ impl Callback {
             self.repetition
         )
     }
-}
-
-/// What follows the authority of a base URL.
-#[must_use]
-pub(crate) fn base_path(base_url: &str) -> &str {
-    let rest = base_url
-        .split_once("://")
-        .map_or(base_url, |(_, rest)| rest);
-    rest.find('/')
-        .map_or("", |at| rest[at..].trim_end_matches('/'))
 }
 
 /// A text as one segment of a path.
@@ -141,7 +131,7 @@ impl Run {
 
     pub(super) fn callback_url(&self, frame: FrameId, id: ActionId) -> String {
         let callback = self.callback(frame, id);
-        callback.url(&self.start.base_url, &self.settings.callback_key)
+        callback.url(&self.start.base_url, &self.settings)
     }
 }
 
@@ -158,7 +148,12 @@ mod tests {
             action: "Ask the boss".into(),
             repetition: "0-2".into(),
         };
-        let url = callback.url("http://localhost:7071/@t/a", &key);
+        let settings = Settings {
+            base_path: "/@t/a".into(),
+            callback_key: key.clone(),
+            ..Settings::default()
+        };
+        let url = callback.url("http://localhost:7071/@t/a", &settings);
         let (path, signature) = url.split_once("&sig=").unwrap();
         assert!(path.contains("/@t/a/runtime/webhooks/workflow/"), "{path}");
         assert!(path.contains("/Ask%20the%20boss/run"), "{path}");
@@ -170,5 +165,25 @@ mod tests {
         };
         assert!(!key.verify(&other.signed_text("/@t/a"), signature));
         assert!(!key.verify("x", "no base64!"));
+    }
+
+    #[test]
+    fn what_a_url_begins_with_is_not_what_is_signed() {
+        let key = CallbackKey::new(b"secret");
+        let callback = Callback {
+            workflow: "w".into(),
+            run: "r".into(),
+            action: "a".into(),
+            repetition: String::new(),
+        };
+        let settings = Settings {
+            base_path: "/@mallory/app".into(),
+            callback_key: key.clone(),
+            ..Settings::default()
+        };
+        let url = callback.url("https://x/@victim/shop", &settings);
+        let (_, signature) = url.split_once("&sig=").unwrap();
+        assert!(!key.verify(&callback.signed_text("/@victim/shop"), signature));
+        assert!(key.verify(&callback.signed_text("/@mallory/app"), signature));
     }
 }

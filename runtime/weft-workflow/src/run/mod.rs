@@ -31,8 +31,8 @@ use crate::expression::{Budget, Deferred, Template};
 use crate::program::{Action, ActionId, GraphRef, Program};
 use crate::value::{Object, Value};
 
+pub(crate) use callback::encode;
 pub use callback::{Callback, CallbackKey};
-pub(crate) use callback::{base_path, encode};
 pub(crate) use deferred::{below, into_payload};
 pub(crate) use http::status_name;
 pub use settings::{Callee, Settings};

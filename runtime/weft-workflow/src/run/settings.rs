@@ -18,6 +18,9 @@ pub struct Settings {
     pub app_settings: BTreeMap<String, Value>,
     /// Orchestrators and workflows of the app, by name.
     pub callees: BTreeMap<String, Callee>,
+    /// The path of the app in the data plane, empty for the default one: what signatures are made
+    /// over, whatever a stored input says that URLs begin with.
+    pub base_path: String,
     /// Signs callback URLs.
     pub callback_key: CallbackKey,
 }

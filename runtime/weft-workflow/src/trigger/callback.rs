@@ -1,6 +1,6 @@
 //! The URL by which a trigger is fired from outside.
 
-use crate::run::{CallbackKey, base_path, encode};
+use crate::run::{Settings, encode};
 
 /// A trigger as its URL names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,10 +32,11 @@ impl TriggerCallback {
         format!("{base}\n{workflow}\n{}", self.allows())
     }
 
-    /// The URL.
+    /// The URL. It is of use where what it begins with leads to the app of the settings.
     #[must_use]
-    pub fn url(&self, base_url: &str, key: &CallbackKey) -> String {
-        let signature = key.sign(&self.signed_text(base_path(base_url)));
+    pub fn url(&self, base_url: &str, settings: &Settings) -> String {
+        let text = self.signed_text(&settings.base_path);
+        let signature = settings.callback_key.sign(&text);
         format!(
             "{base_url}/api/{}/triggers/{}/invoke?api-version=2022-05-01&sp={}&sv=1.0&sig={signature}",
             encode(&self.workflow),
@@ -48,12 +49,18 @@ impl TriggerCallback {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::CallbackKey;
 
     #[test]
     fn a_signature_is_of_one_trigger_in_one_app() {
         let key = CallbackKey::new(b"secret");
         let callback = TriggerCallback::new("Orders", "When told");
-        let url = callback.url("http://localhost:7071/@t/a", &key);
+        let settings = Settings {
+            base_path: "/@t/a".into(),
+            callback_key: key.clone(),
+            ..Settings::default()
+        };
+        let url = callback.url("http://localhost:7071/@t/a", &settings);
         let (path, signature) = url.split_once("&sig=").unwrap();
         assert_eq!(
             path,
@@ -64,5 +71,11 @@ mod tests {
         assert!(!key.verify(&callback.signed_text(""), signature));
         let other = TriggerCallback::new("Orders", "Other");
         assert!(!key.verify(&other.signed_text("/@t/a"), signature));
+
+        // What somebody has put into a state makes no signature for another app.
+        let url = callback.url("https://x/@victim/shop", &settings);
+        let (_, signature) = url.split_once("&sig=").unwrap();
+        assert!(!key.verify(&callback.signed_text("/@victim/shop"), signature));
+        assert!(key.verify(&callback.signed_text("/@t/a"), signature));
     }
 }

@@ -50,7 +50,7 @@ impl Watch {
         let now = moment(self.now);
         let parameters = parameters(&program, &self.settings, now, 0)?;
         let url = TriggerCallback::new(&self.state.workflow, &self.state.trigger)
-            .url(&self.state.base_url, &self.settings.callback_key);
+            .url(&self.state.base_url, &self.settings);
         let here = Surroundings::new(&self.settings, &parameters, now, self.state.firings)
             .with_callback_url(Some(url));
         let evaluated = plan
