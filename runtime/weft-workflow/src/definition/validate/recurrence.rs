@@ -170,14 +170,15 @@ fn schedule(
         report.error(pointer, "The schedule should be an object.");
         return;
     }
-    let needs: [(&str, &[&str]); 5] = [
-        ("hours", &["Day", "Week"]),
-        ("minutes", &["Day", "Week"]),
-        ("weekDays", &["Week"]),
-        ("monthDays", &["Month"]),
-        ("monthlyOccurrences", &["Month"]),
+    // With the number of different values.
+    let needs: [(&str, usize, &[&str]); 5] = [
+        ("hours", 24, &["Day", "Week"]),
+        ("minutes", 60, &["Day", "Week"]),
+        ("weekDays", 7, &["Week"]),
+        ("monthDays", 63, &["Month"]),
+        ("monthlyOccurrences", 70, &["Month"]),
     ];
-    for (member, frequencies) in needs {
+    for (member, values_max, frequencies) in needs {
         let Some(value) = schedule.get(member).filter(|value| !value.is_null()) else {
             continue;
         };
@@ -192,6 +193,16 @@ fn schedule(
                 frequencies.join(" or ")
             );
             report.error(&at, message);
+        }
+        if let Value::Array(items) = value
+            && items.len() > values_max
+        {
+            let message = format!(
+                "The schedule's '{member}' has {} values; there are {values_max} different ones.",
+                items.len()
+            );
+            report.error(&at, message);
+            continue;
         }
         match (member, value) {
             (_, Value::String(_)) if is_later(value) => {}

@@ -112,9 +112,9 @@ impl Recurrence {
     }
 
     fn times(&self, from: Time) -> Vec<Time> {
-        let or_own = |given: &[i8], own: i8| match given.is_empty() {
-            true => vec![own],
-            false => given.to_vec(),
+        let or_own = |given: &BTreeSet<i8>, own: i8| match given.is_empty() {
+            true => BTreeSet::from([own]),
+            false => given.clone(),
         };
         let schedule = &self.schedule;
         // Minutes that are given are meant to the second.

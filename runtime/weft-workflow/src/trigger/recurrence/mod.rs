@@ -10,6 +10,8 @@
 mod calendar;
 mod read;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
@@ -36,14 +38,15 @@ enum Frequency {
     Month,
 }
 
-/// Which times of the days of a period count; what is empty is that of the anchor.
+/// Which times of the days of a period count; what is empty is that of the anchor. Nothing is there
+/// twice, so that a period has a bounded number of occurrences.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Schedule {
-    hours: Vec<i8>,
-    minutes: Vec<i8>,
+    hours: BTreeSet<i8>,
+    minutes: BTreeSet<i8>,
     week_days: Vec<Weekday>,
     /// Negative ones from the end of the month.
-    month_days: Vec<i8>,
+    month_days: BTreeSet<i8>,
     /// The how manieth such day of the month; negative from its end.
     occurrences: Vec<(i8, Weekday)>,
 }

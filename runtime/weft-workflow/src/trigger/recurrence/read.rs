@@ -1,5 +1,7 @@
 //! A recurrence as definitions write it, its expressions evaluated.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Weekday};
 use jiff::tz::TimeZone;
@@ -89,10 +91,10 @@ fn schedule(value: &Value) -> Result<Schedule, NoRecurrence> {
                         ))
                     })
             })
-            .collect::<Result<Vec<_>, _>>()
+            .collect::<Result<BTreeSet<_>, _>>()
     };
     let mut month_days = numbers("monthDays", -31..=31)?;
-    month_days.retain(|day| *day != 0);
+    month_days.remove(&0);
     let week_days = items(value.get("weekDays")).map(week_day);
     let occurrences = items(value.get("monthlyOccurrences")).map(|item| {
         let day = item.get("dayOfWeek").or(item.get("day")).unwrap_or(&Value::Null);
@@ -106,10 +108,24 @@ fn schedule(value: &Value) -> Result<Schedule, NoRecurrence> {
     Ok(Schedule {
         hours: numbers("hours", 0..=23)?,
         minutes: numbers("minutes", 0..=59)?,
-        week_days: week_days.collect::<Result<_, _>>()?,
+        week_days: once_each(week_days)?,
         month_days,
-        occurrences: occurrences.collect::<Result<_, NoRecurrence>>()?,
+        occurrences: once_each(occurrences)?,
     })
+}
+
+/// The different ones, in the order in which they come.
+fn once_each<T: PartialEq>(
+    all: impl Iterator<Item = Result<T, NoRecurrence>>,
+) -> Result<Vec<T>, NoRecurrence> {
+    let mut found = Vec::new();
+    for one in all {
+        let one = one?;
+        if !found.contains(&one) {
+            found.push(one);
+        }
+    }
+    Ok(found)
 }
 
 /// The items of an array; anything else is one item.

@@ -175,6 +175,23 @@ fn a_day_that_never_comes_is_not_waited_for() {
 }
 
 #[test]
+fn what_is_given_many_times_counts_once() {
+    let zeros = vec![0; 100_000];
+    let days = vec!["Monday"; 100_000];
+    let schedule = json!({"hours": zeros, "minutes": zeros, "weekDays": days});
+    check(
+        json!({"frequency": "Week", "interval": 1, "schedule": schedule,
+            "startTime": "2026-03-01T00:00:00Z"}),
+        "2026-03-01T00:00:00Z",
+        2,
+        expect![[r#"
+            Mon 2026-03-02T00:00:00+00:00
+            Mon 2026-03-09T00:00:00+00:00
+        "#]],
+    );
+}
+
+#[test]
 fn what_is_no_recurrence_is_refused() {
     for (json, message) in [
         (
