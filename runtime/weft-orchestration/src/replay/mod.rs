@@ -396,6 +396,12 @@ impl Replay {
             .execution
     }
 
+    /// What the code may ask for.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// The instance that this is a replay of.
     #[must_use]
     pub fn instance(&self) -> &InstanceId {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use weft_id::AppId;
-use weft_orchestration::{EventKind, Message, Timestamp, Turn};
+use weft_orchestration::{EventKind, Failure, Message, Timestamp, Turn};
 use weft_store::{RevisionId, Store, fill_in};
 use weft_worker::{Execution, Open, TurnError};
 use weft_workflow::program::Program;
@@ -43,8 +43,11 @@ impl Watching {
     async fn open(&self, mut open: Open, messages: &[Message]) -> Result<Watch, TurnError> {
         let filled = fill_in(&*self.store, &mut open.history).await;
         filled.map_err(|error| TurnError::Busy(error.to_string()))?;
-        // A state that cannot be read ends the watch with a failure, whatever the program.
-        let state = state(&open, messages).unwrap_or_default();
+        let Some(state) = state(&open, messages) else {
+            let why = "nobody but the node watches triggers, each under the id that is its own";
+            let failure = Failure::permanent("NotATrigger", why);
+            return Ok(Watch::refused(open.into_replay(), failure));
+        };
         let revision = RevisionId(state.revision);
         let found = self
             .workflows

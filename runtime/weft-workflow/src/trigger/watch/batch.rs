@@ -9,8 +9,9 @@ use super::plan::{Fault, Kind, Release};
 use super::state::Batch;
 use super::{Told, Watch, moment, recorded};
 
-/// What is gathered in all batches of a trigger together: they are part of its state.
-const BYTES_MAX: u64 = 2 << 20;
+/// What is gathered in all batches of a trigger together: they are part of its state. Less where the
+/// node takes small payloads.
+const BYTES_MAX: usize = 2 << 20;
 /// Messages of one batch; the peer's number.
 const COUNT_MAX: u64 = 8_000;
 
@@ -49,8 +50,9 @@ impl Watch {
             ("content", body.get("content").cloned().unwrap_or_default()),
         ];
         let item: Value = members.into_iter().collect();
-        let held: u64 = self.state.batches.values().map(|batch| batch.bytes).sum();
-        if held + item.weight() > BYTES_MAX {
+        let written = item.to_string().len() + 1;
+        let most = BYTES_MAX.min(self.replay.limits().payload_bytes_max / 4);
+        if self.state.batch_bytes() + written > most {
             // Rather than refuse the message, the batch is released before its time.
             let all: Vec<String> = self.state.batches.keys().cloned().collect();
             for key in all {
@@ -68,10 +70,16 @@ impl Watch {
                 ..Batch::default()
             });
         batch.bytes += item.weight();
+        if batch.items.is_empty() {
+            // Its key, its name and its partition.
+            batch.written = 128 + 2 * key.len() as u64;
+        }
+        batch.written += written as u64;
         batch.items.push(item);
         let count = batch.items.len() as u64;
         let complete = count >= release.count.unwrap_or(COUNT_MAX).min(COUNT_MAX)
-            || release.bytes.is_some_and(|bytes| batch.bytes >= bytes);
+            || release.bytes.is_some_and(|bytes| batch.bytes >= bytes)
+            || written > most;
         if complete {
             self.release(&key, None);
         }

@@ -9,6 +9,7 @@ use crate::trigger::{Surroundings, TriggerCallback, parameters};
 use crate::value::{Object, Value};
 
 use super::plan::Fault;
+use super::state::LOCATION_BYTES_MAX;
 use super::{Watch, What, moment};
 
 /// The activities that carry requests; the same as those of actions.
@@ -70,6 +71,11 @@ impl Watch {
     ) -> Result<(), Fault> {
         let policy = RetryPolicy::read(inputs.get("retryPolicy")).map_err(Fault::invalid)?;
         let (activity, payload) = self.payload(purpose, transport, &inputs)?;
+        let most = self.replay.limits().payload_bytes_max.saturating_sub(64);
+        if payload.to_string().len() > most {
+            let message = format!("The request of the trigger is larger than {most} bytes.");
+            return Err(Fault::invalid(message));
+        }
         self.exchange = Some(Exchange {
             purpose,
             activity,
@@ -230,6 +236,11 @@ fn status_of(answer: &Value) -> i64 {
 pub(super) fn header(answer: &Value, name: &str) -> Option<String> {
     let value = answer.get("headers")?.get(name)?;
     Some(value.to_text()).filter(|value| !value.is_empty())
+}
+
+/// Where an answer leads to.
+pub(super) fn location(answer: &Value) -> Option<String> {
+    header(answer, "Location").filter(|place| place.len() <= LOCATION_BYTES_MAX)
 }
 
 /// `Retry-After` in seconds.

@@ -13,9 +13,13 @@ use super::state::{Entry, Pending};
 use super::{OPEN_RUNS, START, Told, Verdict, Watch, What, moment};
 
 /// Runs that one execution starts before its history is cut.
-const STARTS_MAX: usize = 1_000;
-/// The input of a run, with room for what a store adds.
-const START_BYTES_MAX: usize = (4 << 20) - 1_024;
+pub(super) const STARTS_MAX: usize = 1_000;
+/// The input of a run.
+const START_BYTES_MAX: usize = 4 << 20;
+/// What is said about a run beside its input, where it is started.
+const AROUND_BYTES: usize = 1_024;
+/// What the name of a run takes among those that are open.
+const RUN_BYTES: usize = 35;
 /// Before it is asked again which runs are open.
 const OPEN_AGAIN_MS: u64 = 5_000;
 
@@ -37,6 +41,11 @@ const SUCCEEDED: &str = "Succeeded";
 const SKIPPED: &str = "Skipped";
 const FAILED: &str = "Failed";
 
+/// What a firing takes in the state.
+fn written(pending: &Pending) -> usize {
+    serde_json::to_string(pending).map_or(usize::MAX, |text| text.len()) + 64
+}
+
 impl Watch {
     /// The trigger has fired.
     pub(super) fn fire(&mut self, inputs: Option<Value>, told: Told, scheduled: Option<Timestamp>) {
@@ -52,6 +61,7 @@ impl Watch {
             name: told.name.unwrap_or_else(|| self.replay.new_guid()),
             started: 0,
             runs: 0,
+            bytes: 0,
         };
         let entry = Entry {
             name: pending.name.clone(),
@@ -78,16 +88,27 @@ impl Watch {
             Fate::Skipped { code, message } => over(code, SKIPPED, message),
             Fate::Failed { code, message } => over(code, FAILED, message),
             Fate::Runs(runs) => {
-                let largest = runs.iter().map(|run| run.to_value().weight()).max();
+                let largest = runs
+                    .iter()
+                    .map(|run| run.to_value().to_string().len())
+                    .max();
+                let bytes = written(&pending);
                 let waiting = self.state.waiting() + self.state.running.len() + runs.len();
                 let most = plan.runs_max.map(|runs| match plan.single {
                     true => runs,
                     false => runs.saturating_add(plan.waiting_max),
                 });
-                if largest.is_some_and(|bytes| bytes > START_BYTES_MAX as u64) {
+                if largest.is_some_and(|bytes| bytes > self.start_bytes_max()) {
                     let message =
                         "The outputs of the trigger are larger than a run may begin with.";
                     over("TriggerOutputsTooLarge", FAILED, message.to_owned())
+                } else if bytes > self.room() {
+                    let message = format!(
+                        "The firings that wait take {} bytes with this one, which is more than the \
+                         trigger may keep.",
+                        self.state.bytes() + bytes
+                    );
+                    over("MaximumWaitingRunsExceeded", SKIPPED, message)
                 } else if most.is_some_and(|most| waiting > most) {
                     let message = format!(
                         "{} runs are open and {} wait, which is all that the trigger allows.",
@@ -100,6 +121,7 @@ impl Watch {
                     self.ready.insert(pending.name.clone(), runs);
                     self.state.pending.push_back(Pending {
                         runs: count,
+                        bytes,
                         ..pending
                     });
                     Entry {
@@ -114,6 +136,24 @@ impl Watch {
         };
         self.state.record(entry);
         self.start_runs();
+    }
+
+    /// Bytes that the input of a run may have on this node.
+    fn start_bytes_max(&self) -> usize {
+        let bytes = self.replay.limits().payload_bytes_max;
+        bytes.min(START_BYTES_MAX).saturating_sub(AROUND_BYTES)
+    }
+
+    /// Bytes that a firing may add to the state, which has to fit into a payload also when the history
+    /// of the trigger is full and all of its runs are open.
+    fn room(&self) -> usize {
+        let bytes = self.replay.limits().payload_bytes_max;
+        let runs_max = self.plan.as_ref().and_then(|plan| plan.runs_max);
+        let open = runs_max.unwrap_or_default().min(bytes / 8 / RUN_BYTES) * RUN_BYTES;
+        let kept = bytes / 4 + open;
+        bytes
+            .saturating_sub(kept)
+            .saturating_sub(self.state.bytes())
     }
 
     /// The trigger could not fire.
@@ -194,8 +234,9 @@ impl Watch {
 
     /// Starts runs of what has fired, in order, as many as may be open.
     pub(super) fn start_runs(&mut self) {
+        let bytes = self.replay.limits().payload_bytes_max;
         let most = self.plan.as_ref().and_then(|plan| plan.runs_max);
-        let mut started = 0;
+        let most = most.map(|most| most.min(bytes / 8 / RUN_BYTES));
         while let Some(first) = self.state.pending.front() {
             let name = first.name.clone();
             if !self.ready.contains_key(&name) {
@@ -222,12 +263,11 @@ impl Watch {
             if most.is_some_and(|most| self.state.running.len() >= most) {
                 return;
             }
-            if started == STARTS_MAX {
+            if self.starts >= STARTS_MAX {
                 // The next execution goes on.
-                self.steps = self.steps.max(super::STEPS_MAX);
                 return;
             }
-            started += 1;
+            self.starts += 1;
             if let Some(pending) = self.state.pending.front_mut() {
                 pending.started += 1;
             }

@@ -58,7 +58,9 @@ const STEPS_MAX: usize = 64;
 /// Before an activity that failed is called again.
 const AGAIN_MS: u64 = 5_000;
 /// A state larger than this stays in the history, which has room for some time.
-const STATE_BYTES_MAX: usize = 3 << 20;
+const STATE_BYTES_LARGE: usize = 3 << 20;
+/// Of such a state, the history is cut after as many steps.
+const STEPS_MAX_LARGE: usize = 100 * STEPS_MAX;
 
 /// A trigger that is watched, between and during turns.
 #[derive(Debug)]
@@ -79,6 +81,8 @@ pub struct Watch {
     /// The runs of firings that are not wholly started, as long as they are in memory.
     ready: BTreeMap<String, Vec<RunStart>>,
     steps: usize,
+    /// Runs that this execution has started.
+    starts: usize,
     look: Look,
     /// Whether somebody has been asked which runs are open.
     asking: bool,
@@ -180,9 +184,21 @@ impl Watch {
             deferred: Deferred::new(),
             ready: BTreeMap::new(),
             steps: 0,
+            starts: 0,
             look: Look::default(),
             asking: false,
             ended: None,
+        }
+    }
+
+    /// One that nobody asked for: it fails with its first turn.
+    #[must_use]
+    pub fn refused(replay: Replay, failure: Failure) -> Self {
+        let nothing = Value::Object(crate::value::Object::new());
+        let program = Program::compile(&nothing).expect("there is nothing to be wrong");
+        Self {
+            ended: Some(Err(failure)),
+            ..Self::new(Arc::new(program), Arc::default(), replay)
         }
     }
 
@@ -209,6 +225,7 @@ impl Watch {
             self.begun = true;
             self.now = self.replay.now();
             match WatchState::read(start.input.text().unwrap_or("null")) {
+                Ok(_) if self.ended.is_some() => {}
                 Ok(state) => self.begin(state),
                 Err(error) => {
                     let message = format!("the state of the trigger cannot be read: {error}");
@@ -397,22 +414,30 @@ impl Watch {
                 self.ended = Some(Ok(()));
                 return self.cut_at_end();
             }
+            // Another revision is taken over at once, however large the state.
             Some(found) => {
                 self.state.revision = found.revision;
                 self.state.base_url = found.base_url;
                 self.state.stateless = found.stateless;
             }
-            None if self.steps < STEPS_MAX => return false,
+            None if !self.is_long() => return false,
             None => {}
         }
         let state = self.state.to_text();
-        if state.len() > STATE_BYTES_MAX && self.steps < 100 * STEPS_MAX {
-            return false;
-        }
         // A failure stays in the replay and ends the turn.
         let _ = self.replay.continue_as_new(Payload::from(state), true);
         self.replay.finish(Ok(Payload::null()));
         true
+    }
+
+    /// Whether the history is to be cut. Where runs wait for the next execution to start them, the
+    /// size of the state is no reason to go on: nobody else may come to wake this one.
+    fn is_long(&self) -> bool {
+        let steps_max = match self.state.bytes() > STATE_BYTES_LARGE {
+            true => STEPS_MAX_LARGE,
+            false => STEPS_MAX,
+        };
+        self.steps >= steps_max || self.starts >= fire::STARTS_MAX
     }
 
     fn cut_at_end(&mut self) -> bool {
@@ -466,5 +491,7 @@ fn recorded(at: jiff::Timestamp) -> Timestamp {
     Timestamp::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
+#[cfg(test)]
+mod bounds_tests;
 #[cfg(test)]
 mod tests;

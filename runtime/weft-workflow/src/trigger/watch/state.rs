@@ -10,6 +10,12 @@ use crate::value::Value;
 
 /// Entries of the history of a trigger that are kept.
 pub(super) const ENTRIES_MAX: usize = 100;
+/// Of what one of them says.
+const MESSAGE_BYTES_MAX: usize = 512;
+/// Names, places and times in a state.
+const FIXED_BYTES: usize = 16 << 10;
+/// Of an address that an answer has named; longer ones are passed over.
+pub(super) const LOCATION_BYTES_MAX: usize = 4 << 10;
 
 /// The input of the orchestration that watches a trigger.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -83,6 +89,9 @@ pub(super) struct Pending {
     /// Runs that have been started, and how many there are.
     pub(super) started: usize,
     pub(super) runs: usize,
+    /// Its length in the state, about.
+    #[serde(default)]
+    pub(super) bytes: usize,
 }
 
 /// Messages that wait for their batch to be complete.
@@ -92,6 +101,9 @@ pub(super) struct Batch {
     pub(super) partition: String,
     pub(super) items: Vec<Value>,
     pub(super) bytes: u64,
+    /// What it takes in the state.
+    #[serde(default)]
+    pub(super) written: u64,
 }
 
 /// One firing in the history of a trigger.
@@ -115,6 +127,15 @@ pub struct Entry {
     pub scheduled_time: Option<Timestamp>,
     pub start_time: Timestamp,
     pub end_time: Timestamp,
+}
+
+impl Entry {
+    fn bytes(&self) -> usize {
+        // A letter of a message may be written as an escape.
+        let message = self.message.as_ref().map_or(0, |message| 6 * message.len());
+        let rest = self.name.len() + self.run.as_ref().map_or(0, String::len);
+        rest + message + 400
+    }
 }
 
 impl WatchState {
@@ -142,7 +163,28 @@ impl WatchState {
         serde_json::to_string(self).expect("a state has no keys but strings")
     }
 
-    pub(super) fn record(&mut self, entry: Entry) {
+    /// What it takes to be written, about; no less than that for what grows with what is sent.
+    pub(super) fn bytes(&self) -> usize {
+        let pending: usize = self.pending.iter().map(|pending| pending.bytes).sum();
+        let running: usize = self.running.iter().map(|run| run.len() + 3).sum();
+        let entries: usize = self.entries.iter().map(Entry::bytes).sum();
+        pending + running + entries + self.batch_bytes() + FIXED_BYTES
+    }
+
+    /// What all batches take together.
+    pub(super) fn batch_bytes(&self) -> usize {
+        let batches = self.batches.values();
+        let bytes: u64 = batches.map(|batch| batch.written).sum();
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn record(&mut self, mut entry: Entry) {
+        if let Some(message) = &mut entry.message
+            && message.len() > MESSAGE_BYTES_MAX
+        {
+            message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
+            message.push('…');
+        }
         self.entries.push_back(entry);
         while self.entries.len() > ENTRIES_MAX {
             self.entries.pop_front();

@@ -3,7 +3,7 @@
 use crate::program::{Transport, Webhook};
 use crate::value::{Object, Value};
 
-use super::exchange::{Exchange, Purpose, header};
+use super::exchange::{Exchange, Purpose, location};
 use super::plan::{Fault, Kind};
 use super::state::Subscription;
 use super::{Watch, What};
@@ -53,7 +53,7 @@ impl Watch {
     pub(super) fn subscribed(&mut self, exchange: &Exchange, answer: Result<Value, Fault>) {
         match answer {
             Ok(answer) => {
-                let location = header(&answer, "Location");
+                let location = location(&answer);
                 self.state.subscription = Some(Subscription { location });
                 if self.look.found.as_ref().is_some_and(|found| {
                     found.fingerprint.as_ref() != Some(&self.state.fingerprint)
