@@ -9,6 +9,7 @@ use crate::program::{Action, ActionId, RetryPolicy, Transport, Webhook};
 use crate::value::{Object, Value};
 
 use super::deferred::{below, elsewhere, into_payload};
+use super::location;
 use super::request::Request;
 use super::state::{End, FrameId, Progress, Retry, error, member, object};
 use super::{Run, Status, What, error_of};
@@ -308,7 +309,11 @@ impl Run {
             .get("uri")
             .map(Value::to_text)
             .unwrap_or_default();
-        payload.insert("uri", Value::from(resolve(&from, &location)));
+        let location = location::resolve(&from, &location);
+        if !location::is_same_server(&from, &location) {
+            location::forget_credentials(&mut payload);
+        }
+        payload.insert("uri", Value::from(location));
         payload.insert("method", Value::from("GET"));
         request.payload = Value::Object(payload);
         request.attempt = 1;
@@ -347,6 +352,11 @@ impl Run {
             request.pages += 1;
             if let (Some(next), false, true) = (next, enough, request.pages < PAGES_MAX) {
                 let mut payload = elsewhere(&request.payload, &["queries", "path"]);
+                let from = request.payload.get("uri");
+                let from = from.map(Value::to_text).unwrap_or_default();
+                if !location::is_same_server(&from, &next) {
+                    location::forget_credentials(&mut payload);
+                }
                 payload.insert("uri", Value::from(next));
                 request.payload = Value::Object(payload);
                 request.attempt = 1;
@@ -443,16 +453,6 @@ fn retry_after_ms(answer: &Value) -> Option<u64> {
     Some(seconds.saturating_mul(1_000).min(RETRY_AFTER_MAX_MS))
 }
 
-/// A location that may leave out scheme and host.
-fn resolve(from: &str, location: &str) -> String {
-    if location.contains("://") || !location.starts_with('/') {
-        return location.to_owned();
-    }
-    let authority = from.find("://").map(|at| at + 3);
-    let end = authority.and_then(|at| from[at..].find(['/', '?']).map(|end| at + end));
-    format!("{}{location}", &from[..end.unwrap_or(from.len())])
-}
-
 /// The code that the run history shows for a status: the names of the .NET enumeration.
 pub(crate) fn status_name(status: i64) -> &'static str {
     match status {
@@ -515,17 +515,5 @@ pub(super) fn failed_answer(status: i64, outputs: Value) -> End {
             format!("The answer has the status {status}."),
         )),
         outputs: Some(outputs),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn locations() {
-        assert_eq!(resolve("http://a:1/x?y", "/jobs/1"), "http://a:1/jobs/1");
-        assert_eq!(resolve("http://a", "/jobs/1"), "http://a/jobs/1");
-        assert_eq!(resolve("http://a/x", "https://b/z"), "https://b/z");
     }
 }

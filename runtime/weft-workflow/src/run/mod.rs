@@ -14,6 +14,7 @@ mod callback;
 mod control;
 mod deferred;
 mod http;
+pub(crate) mod location;
 mod request;
 mod scope;
 mod settings;

@@ -1,9 +1,10 @@
 //! Triggers that ask whether there is something to start runs for.
 
 use crate::program::Transport;
+use crate::run::location;
 use crate::value::Value;
 
-use super::exchange::{Exchange, Purpose, header, retry_after_ms};
+use super::exchange::{Exchange, Purpose, location, retry_after_ms};
 use super::plan::{Fault, Kind};
 use super::{Told, Watch, What};
 
@@ -47,9 +48,10 @@ impl Watch {
                 return self.poll_later(None);
             }
         };
-        if let Some(location) = header(&answer, "Location") {
+        if let Some(location) = location(&answer) {
             let from = exchange.payload.get("uri").map(Value::to_text);
-            self.state.location = Some(resolve(from.as_deref().unwrap_or_default(), &location));
+            let from = from.unwrap_or_default();
+            self.state.location = Some(location::resolve(&from, &location));
         }
         self.poll_later(retry_after_ms(&answer));
         match status {
@@ -84,6 +86,10 @@ fn at_location(inputs: Value, location: Option<&str>, transport: Transport) -> V
         return Value::Object(inputs.clone());
     }
     let mut inputs = inputs.clone();
+    let from = inputs.get("uri").map(Value::to_text).unwrap_or_default();
+    if !location::is_same_server(&from, location) {
+        location::forget_credentials(&mut inputs);
+    }
     inputs.insert("uri", Value::from(location));
     inputs.remove("queries");
     inputs.remove("path");
@@ -100,14 +106,4 @@ fn shown(inputs: &Value) -> Value {
         }
         other => other.clone(),
     }
-}
-
-/// A location that may leave out scheme and host.
-fn resolve(from: &str, location: &str) -> String {
-    if location.contains("://") || !location.starts_with('/') {
-        return location.to_owned();
-    }
-    let authority = from.find("://").map(|at| at + 3);
-    let end = authority.and_then(|at| from[at..].find(['/', '?']).map(|end| at + end));
-    format!("{}{location}", &from[..end.unwrap_or(from.len())])
 }
