@@ -649,3 +649,16 @@ fn what_only_deployment_knows_is_not_judged() {
             "interval": "__unresolved.parameters.i__", "startTime": "@parameters('x')"}}"#,
     ));
 }
+
+#[test]
+fn a_schedule_has_no_more_values_than_there_are() {
+    let hours = vec!["0"; 25].join(", ");
+    trigger(
+        &format!(
+            r#"{{"type": "Recurrence", "recurrence": {{"frequency": "Day", "interval": 1,
+                "schedule": {{"hours": [{hours}]}}}}}}"#
+        ),
+        "/recurrence/schedule/hours",
+        "has 25 values; there are 24 different ones",
+    );
+}
