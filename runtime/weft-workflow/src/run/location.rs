@@ -34,6 +34,8 @@ pub(crate) fn is_same_server(from: &str, to: &str) -> bool {
 pub(crate) fn forget_credentials(request: &mut Object) {
     request.remove("authentication");
     request.remove("cookie");
+    // Secrets that were to be filled in.
+    request.remove("deferred");
     let Some(Value::Object(headers)) = request.get("headers") else {
         return;
     };

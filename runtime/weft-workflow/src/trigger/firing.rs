@@ -1,5 +1,7 @@
 //! What a trigger that has fired starts: its conditions, `splitOn`, the tracking id.
 
+use std::ops::Range;
+
 use jiff::Timestamp;
 
 use crate::expression::{Budget, CompileError, EvalError, Template};
@@ -104,7 +106,19 @@ impl Firing {
     /// Decides what the outputs of the trigger start.
     #[must_use]
     pub fn fire(&self, program: &Program, settings: &Settings, fired: &Fired) -> Fate {
-        self.decide(program, settings, fired)
+        self.fire_items(program, settings, fired, 0..usize::MAX)
+    }
+
+    /// The same, of which only some runs are wanted: a firing with many items is started in portions.
+    #[must_use]
+    pub fn fire_items(
+        &self,
+        program: &Program,
+        settings: &Settings,
+        fired: &Fired,
+        wanted: Range<usize>,
+    ) -> Fate {
+        self.decide(program, settings, fired, wanted)
             .unwrap_or_else(|fault| Fate::Failed {
                 code: fault.code,
                 message: format!(
@@ -119,6 +133,7 @@ impl Firing {
         program: &Program,
         settings: &Settings,
         fired: &Fired,
+        wanted: Range<usize>,
     ) -> Result<Fate, EvalError> {
         let parameters = parameters(program, settings, fired.now, fired.seed)?;
         let trigger = self.object(fired, fired.outputs.clone(), None);
@@ -155,7 +170,8 @@ impl Firing {
         };
         let Some(split_on) = &self.split_on else {
             let id = tracking(self.tracking.as_ref(), &here, &mut budget)?;
-            return Ok(Fate::Runs(vec![start(trigger, id)]));
+            let only = wanted.contains(&0).then(|| start(trigger, id));
+            return Ok(Fate::Runs(only.into_iter().collect()));
         };
         let items = split_on.evaluate(&here, &mut budget)?;
         let Some(items) = items.as_array() else {
@@ -186,8 +202,9 @@ impl Firing {
             });
         }
         let of_item = self.item_tracking.as_ref().or(self.tracking.as_ref());
-        let mut runs = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
+        let mut runs = Vec::new();
+        let items = items.iter().enumerate();
+        for (index, item) in items.take(wanted.end).skip(wanted.start) {
             let mut outputs = fired.outputs.as_object().cloned().unwrap_or_default();
             outputs.insert("body", item.clone());
             let trigger = self.object(fired, Value::Object(outputs), Some(index));

@@ -10,6 +10,10 @@ fn value(json: serde_json::Value) -> Value {
 }
 
 fn fate(trigger: serde_json::Value, outputs: serde_json::Value) -> Fate {
+    fate_of(trigger, outputs, 0..usize::MAX)
+}
+
+fn fate_of(trigger: serde_json::Value, outputs: serde_json::Value, wanted: Range<usize>) -> Fate {
     let definition = value(json!({
         "parameters": {"least": {"type": "Int", "defaultValue": 10}},
         "triggers": {"when": trigger},
@@ -30,7 +34,7 @@ fn fate(trigger: serde_json::Value, outputs: serde_json::Value) -> Fate {
         now: "2026-03-01T08:00:00Z".parse().expect("a time"),
         seed: 1,
     };
-    firing.fire(&program, &settings, &fired)
+    firing.fire_items(&program, &settings, &fired, wanted)
 }
 
 fn check(trigger: serde_json::Value, outputs: serde_json::Value, expected: Expect) {
@@ -151,4 +155,21 @@ fn faults_point_into_the_trigger() {
     let program = Program::compile(&definition).expect("triggers are not compiled");
     let faults = Firing::of(&program.triggers()[0]).expect_err("does not compile");
     assert_eq!(faults[0].pointer, "/conditions/1/expression");
+}
+
+#[test]
+fn items_are_given_in_portions() {
+    let trigger = json!({"type": "Request", "splitOn": "@triggerBody()",
+        "splitOnConfiguration": {"correlation": {"clientTrackingId": "@{guid()}"}}});
+    let runs = |wanted: Range<usize>| {
+        let outputs = json!({"body": (0..10).collect::<Vec<_>>()});
+        match fate_of(trigger.clone(), outputs, wanted) {
+            Fate::Runs(runs) => runs,
+            other => panic!("{other:?}"),
+        }
+    };
+    let all = runs(0..usize::MAX);
+    assert_eq!(all.len(), 10);
+    let portions = [runs(0..4), runs(4..8), runs(8..12), runs(12..16)];
+    assert_eq!(portions.concat(), all, "also their random numbers");
 }

@@ -1,5 +1,6 @@
 //! From a firing to its runs: conditions, concurrency, the history of the trigger.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use weft_orchestration::{Failure, Payload, RetryPolicy, Timestamp};
@@ -40,6 +41,20 @@ pub const TOO_MANY_RUNS: &str = "MaximumWaitingRunsExceeded";
 const SUCCEEDED: &str = "Succeeded";
 const SKIPPED: &str = "Skipped";
 const FAILED: &str = "Failed";
+
+/// Runs of a firing that are started next.
+#[derive(Debug)]
+pub(super) struct Ready {
+    /// How many come before them.
+    from: usize,
+    runs: Vec<RunStart>,
+}
+
+impl Ready {
+    fn run(&self, index: usize) -> Option<RunStart> {
+        self.runs.get(index.checked_sub(self.from)?).cloned()
+    }
+}
 
 /// What a firing takes in the state.
 fn written(pending: &Pending) -> usize {
@@ -84,10 +99,10 @@ impl Watch {
             message: Some(message),
             ..entry.clone()
         };
-        let entry = match self.fate(&pending) {
+        let entry = match self.fate(&pending, 0..usize::MAX) {
             Fate::Skipped { code, message } => over(code, SKIPPED, message),
             Fate::Failed { code, message } => over(code, FAILED, message),
-            Fate::Runs(runs) => {
+            Fate::Runs(mut runs) => {
                 let largest = runs
                     .iter()
                     .map(|run| run.to_value().to_string().len())
@@ -118,7 +133,9 @@ impl Watch {
                     over(TOO_MANY_RUNS, SKIPPED, message)
                 } else {
                     let count = runs.len();
-                    self.ready.insert(pending.name.clone(), runs);
+                    runs.truncate(STARTS_MAX);
+                    let ready = Ready { from: 0, runs };
+                    self.ready.insert(pending.name.clone(), ready);
                     self.state.pending.push_back(Pending {
                         runs: count,
                         bytes,
@@ -216,7 +233,7 @@ impl Watch {
         low ^ self.state.firings.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
-    fn fate(&self, pending: &Pending) -> Fate {
+    fn fate(&self, pending: &Pending, wanted: Range<usize>) -> Fate {
         let Some(plan) = &self.plan else {
             return Fate::Runs(Vec::new());
         };
@@ -229,7 +246,8 @@ impl Watch {
             now: moment(pending.at),
             seed: pending.seed,
         };
-        plan.firing.fire(&self.program, &self.settings, &fired)
+        plan.firing
+            .fire_items(&self.program, &self.settings, &fired, wanted)
     }
 
     /// Starts runs of what has fired, in order, as many as may be open.
@@ -238,23 +256,24 @@ impl Watch {
         let most = self.plan.as_ref().and_then(|plan| plan.runs_max);
         let most = most.map(|most| most.min(bytes / 8 / RUN_BYTES));
         while let Some(first) = self.state.pending.front() {
-            let name = first.name.clone();
-            if !self.ready.contains_key(&name) {
-                let Fate::Runs(runs) = self.fate(first) else {
-                    // Decided otherwise before: the definition has changed since. It stays fired.
-                    self.state.pending.pop_front();
-                    continue;
-                };
-                self.ready.insert(name.clone(), runs);
-            }
-            let index = first.started;
+            let (name, index) = (first.name.clone(), first.started);
             let id = first.first_run.clone().filter(|_| index == 0);
             let awaited = first.awaited;
-            let run = self
-                .ready
-                .get(&name)
-                .and_then(|runs| runs.get(index))
-                .cloned();
+            let ready = self.ready.get(&name).and_then(|ready| ready.run(index));
+            let run = match ready {
+                Some(run) => Some(run),
+                None if index >= first.runs => None,
+                None => match self.fate(first, index..index + STARTS_MAX) {
+                    Fate::Runs(runs) => {
+                        let ready = Ready { from: index, runs };
+                        let run = ready.run(index);
+                        self.ready.insert(name.clone(), ready);
+                        run
+                    }
+                    // Decided otherwise before: the definition has changed since. It stays fired.
+                    Fate::Skipped { .. } | Fate::Failed { .. } => None,
+                },
+            };
             let Some(run) = run else {
                 self.ready.remove(&name);
                 self.state.pending.pop_front();

@@ -29,10 +29,11 @@ use weft_orchestration::{
 
 use crate::expression::Deferred;
 use crate::program::Program;
-use crate::run::{RunStart, Settings};
+use crate::run::Settings;
 use crate::value::Value;
 
 use exchange::Exchange;
+use fire::Ready;
 use plan::{Fault, Kind, Plan};
 
 pub use fire::TOO_MANY_RUNS;
@@ -78,8 +79,8 @@ pub struct Watch {
     exchange: Option<Exchange>,
     /// What of the inputs is left for whoever carries a request.
     deferred: Deferred,
-    /// The runs of firings that are not wholly started, as long as they are in memory.
-    ready: BTreeMap<String, Vec<RunStart>>,
+    /// The next runs of firings that are not wholly started, as long as they are in memory.
+    ready: BTreeMap<String, Ready>,
     steps: usize,
     /// Runs that this execution has started.
     starts: usize,

@@ -8,6 +8,7 @@ use weft_id::{ExecutionId, InstanceId};
 use weft_orchestration::{After, Event, Limits, Outcome, Start};
 
 use super::*;
+use crate::run::RunStart;
 
 mod requests;
 
