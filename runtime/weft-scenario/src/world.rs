@@ -54,6 +54,20 @@ pub(crate) struct Running {
     canceled: HashSet<u32>,
 }
 
+/// The result of a task, unless it is longer than what a node takes into a history.
+fn bounded(result: Result<Payload, Failure>) -> Result<Payload, Failure> {
+    let limits = Limits::default();
+    let (what, found, max) = match &result {
+        Ok(output) => ("output", output.len(), limits.payload_bytes_max),
+        Err(failure) => ("failure", failure.bytes(), limits.failure_bytes_max),
+    };
+    if found <= max {
+        return result;
+    }
+    let text = format!("the {what}'s length in bytes is limited to {max}, it is {found}");
+    Err(Failure::permanent(failure_kind::LIMIT, text))
+}
+
 /// What happens at its time.
 enum Due {
     Deliver(InstanceId, Box<Message>),
@@ -158,7 +172,7 @@ impl World {
         let message = Message::TaskDone {
             execution: running.execution,
             task,
-            result,
+            result: bounded(result),
         };
         self.later(after_ms, Due::Deliver(id.clone(), Box::new(message)));
     }
@@ -301,5 +315,19 @@ impl World {
         action: &str,
     ) -> Option<Vec<weft_workflow::run::RepetitionView>> {
         running.run.repetitions(action, running.ended.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_bounded_as_on_a_node() {
+        let max = Limits::default().payload_bytes_max;
+        let longest = Payload::from("x".repeat(max));
+        assert_eq!(bounded(Ok(longest.clone())), Ok(longest));
+        let failure = bounded(Ok(Payload::from("x".repeat(max + 1)))).unwrap_err();
+        assert_eq!(failure.kind, failure_kind::LIMIT);
     }
 }
