@@ -46,7 +46,7 @@ pub use routes::router as admin_router;
 pub use start::check_labels;
 pub use stopping::Stopping;
 pub use workflow::{
-    Awaited, RESPOND, Responders, WORKFLOW_PATH, is_workflow, router as workflow_router,
+    Awaited, RESPOND, Responders, WORKFLOW_PATH, base_path, is_workflow, router as workflow_router,
 };
 
 /// What every handler works with.

@@ -144,7 +144,7 @@ impl Workflows {
                 Arc::new(DeployedWorkflow {
                     revision,
                     settings: Arc::new(Settings {
-                        base_path: base_path(app),
+                        base_path: weft_api::base_path(app),
                         ..self.settings(&name, &workflow, &callees)
                     }),
                     program: Arc::new(program),
@@ -175,14 +175,6 @@ impl Workflows {
 
     fn kept(&self) -> std::sync::MutexGuard<'_, LruCache<(AppId, RevisionId), Arc<OfRevision>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The path of an app in the data plane: empty for the default one.
-pub(crate) fn base_path(app: &AppId) -> String {
-    match *app == AppId::default() {
-        true => String::new(),
-        false => format!("/@{}/{}", app.tenant, app.app),
     }
 }
 

@@ -6,6 +6,7 @@
 use http::header;
 use http::request::Parts;
 use percent_encoding::utf8_percent_encode;
+use weft_id::AppId;
 use weft_workflow::run::CallbackKey;
 
 use super::{Context, WORKFLOW_PATH};
@@ -37,8 +38,19 @@ pub(super) fn contents(path: &[&str]) -> String {
     format!("/{}/read", path.join("/"))
 }
 
+/// What paths of an app begin with, and what signatures are made over, however a caller spells it:
+/// nothing for the default app.
+#[must_use]
+pub fn base_path(app: &AppId) -> String {
+    match *app == AppId::default() {
+        true => String::new(),
+        false => format!("/@{}/{}", app.tenant, app.app),
+    }
+}
+
 impl Links {
-    pub(super) fn new(api: &Api, parts: &Parts, prefix: &str) -> Self {
+    pub(super) fn new(api: &Api, parts: &Parts, app: &AppId) -> Self {
+        let prefix = base_path(app);
         let origin = api.config.public_url.clone().unwrap_or_else(|| {
             let host = parts.headers.get(header::HOST);
             let host = host.and_then(|value| value.to_str().ok());
@@ -47,7 +59,7 @@ impl Links {
         });
         Self {
             base_url: format!("{origin}{prefix}"),
-            prefix: prefix.to_owned(),
+            prefix,
             key: api.host.callback_key(),
         }
     }

@@ -33,6 +33,7 @@ use crate::auth::{Permission, authenticate, authenticate_basic};
 use crate::params::query_pairs;
 use crate::{Api, Problem};
 use links::Links;
+pub use links::base_path;
 pub use responders::{Awaited, RESPOND, Responders};
 
 /// What the paths of this API begin with, after the app's prefix, but for those of triggers.
@@ -155,7 +156,7 @@ async fn handle(State(api): State<Api>, request: Request) -> Result<Response, Re
         .map_err(|_| no_route())?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let context = Context {
-        links: Links::new(&api, &parts, scope.prefix),
+        links: Links::new(&api, &parts, &scope.app),
         app: scope.app.clone(),
         method: parts.method.clone(),
         headers: parts.headers.clone(),

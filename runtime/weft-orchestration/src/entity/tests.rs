@@ -270,7 +270,7 @@ fn an_entity_starts_nothing_that_is_the_nodes_own() {
     };
     let mut entity = Entity::new(id("a"), EntityRecord::default(), 0, Limits::default());
     entity.deliver(vec![signal("x")], Timestamp::from_millis(0));
-    entity.next_batch(1).unwrap();
+    entity.next_batch(1, usize::MAX).unwrap();
     entity.complete(BatchDone {
         results: vec![Ok(Payload::null())],
         state: None,

@@ -28,7 +28,7 @@ use weft_workflow::trigger::{
 };
 
 use crate::deployments::Deployments;
-use crate::workflows::{Workflows, base_path};
+use crate::workflows::Workflows;
 
 pub(crate) use watching::Watching;
 
@@ -166,7 +166,7 @@ impl Triggers {
 
     /// What callback URLs of an app begin with.
     pub(crate) fn base_url(&self, app: &AppId) -> String {
-        format!("{}{}", self.origin, base_path(app))
+        format!("{}{}", self.origin, weft_api::base_path(app))
     }
 
     async fn deployed(

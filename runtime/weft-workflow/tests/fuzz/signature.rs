@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 use proptest::prelude::*;
-use weft_workflow::run::{Callback, CallbackKey};
+use weft_workflow::run::{Callback, CallbackKey, Settings};
 use weft_workflow::trigger::TriggerCallback;
 
 use super::cases;
@@ -24,6 +24,14 @@ fn callback() -> impl Strategy<Value = Callback> {
         action,
         repetition,
     })
+}
+
+fn settings() -> Settings {
+    Settings {
+        base_path: "/@t/a".into(),
+        callback_key: CallbackKey::new(b"secret"),
+        ..Settings::default()
+    }
 }
 
 fn decoded(text: &str) -> String {
@@ -61,7 +69,7 @@ proptest! {
     fn a_url_says_what_was_signed(callback in callback()) {
         let callback = Callback { repetition: "0-12".into(), ..callback };
         let key = CallbackKey::new(b"secret");
-        let url = callback.url("https://host:1/@t/a", &key);
+        let url = callback.url("https://host:1/@t/a", &settings());
         prop_assert!(url.is_ascii() && !url.contains(char::is_whitespace));
         let (path, query) = url.split_once('?').unwrap();
         let segments: Vec<&str> = path.split('/').collect();
@@ -106,7 +114,7 @@ proptest! {
         let one = TriggerCallback::new(&workflows.0, &triggers.0);
         let other = TriggerCallback::new(&workflows.1, &triggers.1);
         prop_assert_eq!(one.signed_text("/@t/a") == other.signed_text("/@t/a"), one == other);
-        let url = one.url("http://h", &CallbackKey::new(b"secret"));
+        let url = one.url("http://h", &settings());
         prop_assert!(url.is_ascii() && !url.contains(char::is_whitespace));
     }
 }

@@ -69,7 +69,7 @@ impl Small {
     fn tell(&mut self, body: Value) -> Option<Outcome> {
         let told = Told {
             outputs: [("body", body)].into_iter().collect(),
-            client_tracking_id: None,
+            ..Told::default()
         };
         self.deliver(Message::Event {
             name: FIRE_EVENT.to_owned(),
