@@ -386,9 +386,9 @@ fn secrets_stay_expressions_in_what_is_recorded() {
             ("workflow/http", "http://x/a") => {
                 expect![[r#"{"/headers/a~1b":"@concat('Key ', appsetting('key'), ' of it''s ', '3')","/authentication/password":"@appsetting('password')","/queries/q":"@concat('<', appsetting('key'), '>')","/body/0/n":"@add(int(appsetting('n')), 3)"}"#]]
                     .assert_eq(&deferred.to_string());
-                r#"{"statusCode":202,"headers":{"Location":"http://y/b","Retry-After":"1"}}"#
+                r#"{"statusCode":202,"headers":{"Location":"http://x/b","Retry-After":"1"}}"#
             }
-            ("workflow/http", "http://y/b") => {
+            ("workflow/http", "http://x/b") => {
                 expect![[r#"{"/headers/a~1b":"@concat('Key ', appsetting('key'), ' of it''s ', '3')","/authentication/password":"@appsetting('password')"}"#]]
                     .assert_eq(&deferred.to_string());
                 r#"{"statusCode":200}"#

@@ -287,8 +287,12 @@ async fn an_activity_manages_other_orchestrations() {
     let started = session.invoke(APP, "start-batch", &batch).await;
     let ids = json!(["night-0", "night-1", "night-2"]);
     assert_eq!(started.expect(200).json(), ids);
-    let again = session.invoke(APP, "start-batch", &batch).await;
-    again.expect_problem(502, "function-failed");
+    session
+        .start(APP, "approval", "taken-0", &json!(600_000))
+        .await;
+    let taken = json!({"name": "taken", "size": 1});
+    let refused = session.invoke(APP, "start-batch", &taken).await;
+    refused.expect_problem(502, "function-failed");
     session.start(APP, "chain", "other", &json!(1)).await;
     session.until_status(APP, "other", "Completed").await;
     let order = json!({
