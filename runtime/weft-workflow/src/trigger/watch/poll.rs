@@ -26,7 +26,7 @@ impl Watch {
         // Should the execution end before the answer, the next one asks at once.
         self.state.due = Some(self.now);
         let asked = self.inputs().and_then(|inputs| {
-            let inputs = at_location(inputs, self.state.location.as_deref(), transport);
+            let inputs = self.at_location(inputs, transport);
             self.request(Purpose::Poll, transport, inputs)
         });
         if let Err(fault) = asked {
@@ -72,28 +72,31 @@ impl Watch {
         self.set_clock();
     }
 
+    /// The inputs of a poll at the place that the last answer has named. On another server that place
+    /// is told neither the credentials of the trigger nor its secrets.
+    fn at_location(&mut self, inputs: Value, transport: Transport) -> Value {
+        let (Some(location), Value::Object(inputs)) = (&self.state.location, &inputs) else {
+            return inputs;
+        };
+        if transport == Transport::ServiceProvider {
+            return Value::Object(inputs.clone());
+        }
+        let mut inputs = inputs.clone();
+        let from = inputs.get("uri").map(Value::to_text).unwrap_or_default();
+        if !location::is_same_server(&from, location) {
+            location::forget_credentials(&mut inputs);
+            self.deferred.clear();
+        }
+        inputs.insert("uri", Value::from(location.as_str()));
+        inputs.remove("queries");
+        inputs.remove("path");
+        Value::Object(inputs)
+    }
+
     /// Whether an answer is on its way.
     pub(super) fn exchanging(&self) -> bool {
         self.waiters.values().any(|what| *what == What::Answer)
     }
-}
-
-fn at_location(inputs: Value, location: Option<&str>, transport: Transport) -> Value {
-    let (Some(location), Value::Object(inputs)) = (location, &inputs) else {
-        return inputs;
-    };
-    if transport == Transport::ServiceProvider {
-        return Value::Object(inputs.clone());
-    }
-    let mut inputs = inputs.clone();
-    let from = inputs.get("uri").map(Value::to_text).unwrap_or_default();
-    if !location::is_same_server(&from, location) {
-        location::forget_credentials(&mut inputs);
-    }
-    inputs.insert("uri", Value::from(location));
-    inputs.remove("queries");
-    inputs.remove("path");
-    Value::Object(inputs)
 }
 
 /// Inputs as a history may show them.

@@ -10,6 +10,7 @@ use weft_orchestration::{After, Event, Limits, Outcome, Start};
 use super::*;
 use crate::run::RunStart;
 
+mod locations;
 mod requests;
 
 /// A turn that has been run may be lost before it is committed, the process after it.
