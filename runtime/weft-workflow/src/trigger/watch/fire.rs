@@ -123,7 +123,7 @@ impl Watch {
                          trigger may keep.",
                         self.state.bytes() + bytes
                     );
-                    over("MaximumWaitingRunsExceeded", SKIPPED, message)
+                    over(TOO_MANY_RUNS, SKIPPED, message)
                 } else if most.is_some_and(|most| waiting > most) {
                     let message = format!(
                         "{} runs are open and {} wait, which is all that the trigger allows.",
