@@ -1,5 +1,6 @@
 //! Triggers that ask whether there is something to start runs for.
 
+use crate::expression::Deferred;
 use crate::program::Transport;
 use crate::run::location;
 use crate::value::Value;
@@ -26,6 +27,10 @@ impl Watch {
         // Should the execution end before the answer, the next one asks at once.
         self.state.due = Some(self.now);
         let asked = self.inputs().and_then(|inputs| {
+            if has_secret_place(&self.deferred) {
+                // Nothing was resolved against it.
+                self.state.location = None;
+            }
             let inputs = self.at_location(inputs, transport);
             self.request(Purpose::Poll, transport, inputs)
         });
@@ -49,6 +54,10 @@ impl Watch {
             }
         };
         if let Some(location) = location(&answer) {
+            if of_secret_place(exchange) {
+                self.fault(&secret_place(), exchange.started);
+                return self.poll_later(None);
+            }
             let from = exchange.payload.get("uri").map(Value::to_text);
             let from = from.unwrap_or_default();
             self.state.location = Some(location::resolve(&from, &location));
@@ -96,6 +105,29 @@ impl Watch {
     /// Whether an answer is on its way.
     pub(super) fn exchanging(&self) -> bool {
         self.waiters.values().any(|what| *what == What::Answer)
+    }
+}
+
+/// Whether the place to poll holds a secret, so that it is known to whoever carries the request only.
+fn has_secret_place(deferred: &Deferred) -> bool {
+    let mut pointers = deferred.iter().map(|(pointer, _)| pointer);
+    pointers.any(|pointer| pointer.eq_ignore_ascii_case("/uri"))
+}
+
+/// The same of a request that was made.
+fn of_secret_place(exchange: &Exchange) -> bool {
+    let deferred = exchange.payload.get("deferred");
+    deferred.is_some_and(|deferred| deferred.get("/uri").is_some())
+}
+
+/// Neither can a path be resolved against it, nor is it known whether a place is on the same server.
+fn secret_place() -> Fault {
+    Fault {
+        code: "LocationNotResolved",
+        message: "The answer has a 'Location', which cannot be followed: the 'uri' of the trigger holds \
+                  a secret of the app, such as an app setting that is none of the workflow's own, and \
+                  is not known here."
+            .to_owned(),
     }
 }
 

@@ -49,3 +49,22 @@ fn another_server_is_told_no_secrets() {
         assert_eq!(last.get("authentication").is_some(), secret, "{last}");
     }
 }
+
+#[test]
+fn a_location_is_refused_where_the_uri_is_a_secret() {
+    for (uri, location) in [
+        ("@{appsetting('token')}/things", "/next"),
+        ("http://outside/@{appsetting('token')}", "http://other/next"),
+    ] {
+        let mut world = World::new(secretive(uri)).answering(led_to(location));
+        world.until(15_000, || Crash::None);
+        let asked = asked(&world);
+        assert_eq!(asked.len(), 2);
+        assert_eq!(asked[0], asked[1], "it goes on asking where it did");
+        assert_eq!(world.entries(), ["Failed LocationNotResolved 0"; 2]);
+        let state = world.live.as_ref().unwrap().state();
+        assert_eq!(state.location, None);
+        let message = state.entries[0].message.as_ref().unwrap();
+        assert!(message.contains("'Location'"), "{message}");
+    }
+}
