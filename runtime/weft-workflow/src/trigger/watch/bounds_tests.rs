@@ -165,6 +165,20 @@ fn another_revision_is_taken_over_with_a_large_state() {
 }
 
 #[test]
+fn the_history_is_cut_by_what_was_sent_also_with_a_large_state() {
+    let trigger = r#"{"type": "HttpWebhook", "inputs": {},
+        "runtimeConfiguration": {"concurrency": {"runs": 1, "maximumWaitingRuns": 2}}}"#;
+    let mut world = Small::new(trigger, 64 << 20);
+    for _ in 0..14 {
+        world.tell(Value::from("x".repeat(3 << 20)));
+    }
+    let state = world.live.state();
+    assert!(state.bytes() > STATE_BYTES_LARGE);
+    assert_eq!(state.entries.back().unwrap().code, TOO_MANY_RUNS);
+    assert_eq!(world.executions, 3);
+}
+
+#[test]
 fn a_watch_that_nobody_asked_for_fails_at_once() {
     let replay = Replay::new("trigger".parse().unwrap(), Vec::new(), Limits::default());
     let mut watch = Watch::refused(replay, Failure::permanent("NotATrigger", "no"));

@@ -63,6 +63,9 @@ const STATE_BYTES_LARGE: usize = 3 << 20;
 /// Of such a state, the history is cut after as many steps.
 const STEPS_MAX_LARGE: usize = 100 * STEPS_MAX;
 
+/// After as many bytes of events and answers the history is cut, whatever the size of the state; later
+/// where the node takes payloads of which that is less than a quarter.
+const TAKEN_BYTES_MAX: usize = 16 << 20;
 /// A trigger that is watched, between and during turns.
 #[derive(Debug)]
 pub struct Watch {
@@ -83,6 +86,8 @@ pub struct Watch {
     ready: BTreeMap<String, Ready>,
     steps: usize,
     /// Runs that this execution has started.
+    /// Bytes of events and answers that this execution has taken in: they stay in its history.
+    taken: usize,
     starts: usize,
     look: Look,
     /// Whether somebody has been asked which runs are open.
@@ -186,6 +191,7 @@ impl Watch {
             ready: BTreeMap::new(),
             steps: 0,
             starts: 0,
+            taken: 0,
             look: Look::default(),
             asking: false,
             ended: None,
@@ -308,6 +314,7 @@ impl Watch {
         });
         match what {
             What::Clock => self.due(),
+        self.taken += result.as_ref().map_or(0, Payload::len);
             What::LookEvent => {
                 self.wait_for_event(LOOK_EVENT, What::LookEvent);
                 self.ask_which_revision();
@@ -438,7 +445,8 @@ impl Watch {
             true => STEPS_MAX_LARGE,
             false => STEPS_MAX,
         };
-        self.steps >= steps_max || self.starts >= fire::STARTS_MAX
+        let taken_max = TAKEN_BYTES_MAX.max(self.replay.limits().payload_bytes_max / 4);
+        self.steps >= steps_max || self.starts >= fire::STARTS_MAX || self.taken >= taken_max
     }
 
     fn cut_at_end(&mut self) -> bool {
