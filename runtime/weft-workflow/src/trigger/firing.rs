@@ -118,7 +118,7 @@ impl Firing {
         fired: &Fired,
         wanted: Range<usize>,
     ) -> Fate {
-        self.decide(program, settings, fired, wanted)
+        self.decide(&self.conditions, program, settings, fired, wanted)
             .unwrap_or_else(|fault| Fate::Failed {
                 code: fault.code,
                 message: format!(
@@ -128,19 +128,35 @@ impl Firing {
             })
     }
 
+    /// Runs of a firing that was decided to start some, perhaps by another definition: the conditions
+    /// are not asked again. Empty where `splitOn` gives no such items.
+    pub(super) fn accepted_items(
+        &self,
+        program: &Program,
+        settings: &Settings,
+        fired: &Fired,
+        wanted: Range<usize>,
+    ) -> Vec<RunStart> {
+        match self.decide(&[], program, settings, fired, wanted) {
+            Ok(Fate::Runs(runs)) => runs,
+            Ok(Fate::Skipped { .. } | Fate::Failed { .. }) | Err(_) => Vec::new(),
+        }
+    }
+
     fn decide(
         &self,
+        conditions: &[Condition],
         program: &Program,
         settings: &Settings,
         fired: &Fired,
         wanted: Range<usize>,
     ) -> Result<Fate, EvalError> {
         let parameters = parameters(program, settings, fired.now, fired.seed)?;
-        let trigger = self.object(fired, fired.outputs.clone(), None);
+        let trigger = fired.object(&self.name, fired.outputs.clone(), None);
         let here = Surroundings::new(settings, &parameters, fired.now, fired.seed)
             .with_trigger(trigger.clone());
         let mut budget = Budget::default();
-        for (index, condition) in self.conditions.iter().enumerate() {
+        for (index, condition) in conditions.iter().enumerate() {
             if !condition.holds(&here, &mut budget)? {
                 return Ok(Fate::Skipped {
                     code: Self::CONDITION,
@@ -207,7 +223,7 @@ impl Firing {
         for (index, item) in items.take(wanted.end).skip(wanted.start) {
             let mut outputs = fired.outputs.as_object().cloned().unwrap_or_default();
             outputs.insert("body", item.clone());
-            let trigger = self.object(fired, Value::Object(outputs), Some(index));
+            let trigger = fired.object(&self.name, Value::Object(outputs), Some(index));
             // Every item gets random numbers of its own.
             let seed = fired.seed ^ (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let here = Surroundings::new(settings, &parameters, fired.now, seed)
@@ -217,19 +233,31 @@ impl Firing {
         }
         Ok(Fate::Runs(runs))
     }
+}
+
+impl Fired {
+    /// One run with all outputs of the trigger `name`, whatever its definition makes of them.
+    pub(super) fn whole(&self, name: &str) -> RunStart {
+        RunStart {
+            trigger: self.object(name, self.outputs.clone(), None),
+            base_url: self.base_url.clone(),
+            client_tracking_id: self.client_tracking_id.clone(),
+            ..RunStart::default()
+        }
+    }
 
     /// The trigger as the run and its history see it.
-    fn object(&self, fired: &Fired, outputs: Value, item: Option<usize>) -> Value {
-        let now = Value::from(fired.now.to_string());
+    fn object(&self, name: &str, outputs: Value, item: Option<usize>) -> Value {
+        let now = Value::from(self.now.to_string());
         let mut object = Object::new();
-        object.insert("name", Value::from(self.name.as_str()));
-        if let Some(inputs) = &fired.inputs {
+        object.insert("name", Value::from(name));
+        if let Some(inputs) = &self.inputs {
             object.insert("inputs", inputs.clone());
         }
         object.insert("outputs", outputs);
         object.insert("startTime", now.clone());
         object.insert("endTime", now);
-        if let Some(scheduled) = fired.scheduled {
+        if let Some(scheduled) = self.scheduled {
             object.insert("scheduledTime", Value::from(scheduled.to_string()));
         }
         if let Some(item) = item {

@@ -32,6 +32,9 @@ impl Watch {
 
     /// Starts the timer for what is due next.
     pub(super) fn set_clock(&mut self) {
+        if self.state.ending {
+            return;
+        }
         let set = self.waiters.values().any(|what| *what == What::Clock);
         if let (Some(due), false) = (self.state.due, set) {
             self.sleep(due.millis_since(self.now), What::Clock);
@@ -40,6 +43,9 @@ impl Watch {
 
     /// The timer has fired.
     pub(super) fn due(&mut self) {
+        if self.state.ending {
+            return;
+        }
         let Some(due) = self.state.due.take() else {
             return;
         };

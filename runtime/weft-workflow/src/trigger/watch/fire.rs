@@ -1,6 +1,5 @@
 //! From a firing to its runs: conditions, concurrency, the history of the trigger.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use weft_orchestration::{Failure, Payload, RetryPolicy, Timestamp};
@@ -56,6 +55,13 @@ impl Ready {
     }
 }
 
+fn too_large() -> Fault {
+    Fault {
+        code: "TriggerOutputsTooLarge",
+        message: "The outputs of the trigger are larger than a run may begin with.".to_owned(),
+    }
+}
+
 /// What a firing takes in the state.
 fn written(pending: &Pending) -> usize {
     serde_json::to_string(pending).map_or(usize::MAX, |text| text.len()) + 64
@@ -99,7 +105,9 @@ impl Watch {
             message: Some(message),
             ..entry.clone()
         };
-        let entry = match self.fate(&pending, 0..usize::MAX) {
+        let fired = self.fired(&pending);
+        let fate = plan.firing.fire(&self.program, &self.settings, &fired);
+        let entry = match fate {
             Fate::Skipped { code, message } => over(code, SKIPPED, message),
             Fate::Failed { code, message } => over(code, FAILED, message),
             Fate::Runs(mut runs) => {
@@ -114,9 +122,8 @@ impl Watch {
                     false => runs.saturating_add(plan.waiting_max),
                 });
                 if largest.is_some_and(|bytes| bytes > self.start_bytes_max()) {
-                    let message =
-                        "The outputs of the trigger are larger than a run may begin with.";
-                    over("TriggerOutputsTooLarge", FAILED, message.to_owned())
+                    let Fault { code, message } = too_large();
+                    over(code, FAILED, message)
                 } else if bytes > self.room() {
                     let message = format!(
                         "The firings that wait take {} bytes with this one, which is more than the \
@@ -233,11 +240,8 @@ impl Watch {
         low ^ self.state.firings.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
-    fn fate(&self, pending: &Pending, wanted: Range<usize>) -> Fate {
-        let Some(plan) = &self.plan else {
-            return Fate::Runs(Vec::new());
-        };
-        let fired = Fired {
+    fn fired(&self, pending: &Pending) -> Fired {
+        Fired {
             inputs: pending.inputs.clone(),
             outputs: pending.outputs.clone(),
             client_tracking_id: pending.client_tracking_id.clone(),
@@ -245,40 +249,54 @@ impl Watch {
             scheduled: pending.scheduled.map(moment),
             now: moment(pending.at),
             seed: pending.seed,
-        };
-        plan.firing
-            .fire_items(&self.program, &self.settings, &fired, wanted)
+        }
     }
 
-    /// Starts runs of what has fired, in order, as many as may be open.
+    /// The next runs of the first firing that is pending, evaluated again after a cut, after a restart
+    /// and for every portion. It was accepted and stays so, also where the definition has changed since:
+    /// conditions are not asked again, and of the items that `splitOn` gives by now, those after the
+    /// ones that are started are started, up to the number that was decided. Where it gives none of
+    /// them, one run begins with all that the trigger has put out, and that is the last one.
+    fn evaluate_again(&mut self) {
+        let Some(first) = self.state.pending.front() else {
+            return;
+        };
+        let from = first.started;
+        let wanted = from..first.runs.min(from + STARTS_MAX);
+        let fired = self.fired(first);
+        let plan = self.plan.as_ref();
+        let mut runs = plan.map_or_else(Vec::new, |plan| {
+            let (program, settings) = (&self.program, &self.settings);
+            let wanted = wanted.clone();
+            plan.firing
+                .accepted_items(program, settings, &fired, wanted)
+        });
+        let fewer = runs.len() < wanted.len();
+        if runs.is_empty() {
+            runs.push(fired.whole(&self.state.trigger));
+        }
+        if let Some(first) = self.state.pending.front_mut() {
+            if fewer {
+                first.runs = from + runs.len();
+            }
+            self.ready.insert(first.name.clone(), Ready { from, runs });
+        }
+    }
+
+    /// Starts runs of what has fired, in order, as many as may be open; any number where the trigger is
+    /// gone, as nobody stays to wait.
     pub(super) fn start_runs(&mut self) {
         let bytes = self.replay.limits().payload_bytes_max;
-        let most = self.plan.as_ref().and_then(|plan| plan.runs_max);
+        let plan = self.plan.as_ref().filter(|_| !self.state.ending);
+        let most = plan.and_then(|plan| plan.runs_max);
         let most = most.map(|most| most.min(bytes / 8 / RUN_BYTES));
         while let Some(first) = self.state.pending.front() {
             let (name, index) = (first.name.clone(), first.started);
-            let id = first.first_run.clone().filter(|_| index == 0);
-            let awaited = first.awaited;
-            let ready = self.ready.get(&name).and_then(|ready| ready.run(index));
-            let run = match ready {
-                Some(run) => Some(run),
-                None if index >= first.runs => None,
-                None => match self.fate(first, index..index + STARTS_MAX) {
-                    Fate::Runs(runs) => {
-                        let ready = Ready { from: index, runs };
-                        let run = ready.run(index);
-                        self.ready.insert(name.clone(), ready);
-                        run
-                    }
-                    // Decided otherwise before: the definition has changed since. It stays fired.
-                    Fate::Skipped { .. } | Fate::Failed { .. } => None,
-                },
-            };
-            let Some(run) = run else {
+            if index >= first.runs {
                 self.ready.remove(&name);
                 self.state.pending.pop_front();
                 continue;
-            };
+            }
             if most.is_some_and(|most| self.state.running.len() >= most) {
                 return;
             }
@@ -286,6 +304,14 @@ impl Watch {
                 // The next execution goes on.
                 return;
             }
+            let id = first.first_run.clone().filter(|_| index == 0);
+            let awaited = first.awaited;
+            let ready = |watch: &Self| watch.ready.get(&name).and_then(|ready| ready.run(index));
+            let run = ready(self).or_else(|| {
+                self.evaluate_again();
+                ready(self)
+            });
+            let Some(run) = run else { return };
             self.starts += 1;
             if let Some(pending) = self.state.pending.front_mut() {
                 pending.started += 1;
@@ -297,6 +323,12 @@ impl Watch {
 
     fn start(&mut self, entry: &str, id: String, run: RunStart, counted: bool) {
         let Ok(instance) = id.parse() else { return };
+        let input = run.to_value();
+        let written = input.to_string();
+        if written.len() > self.start_bytes_max() + AROUND_BYTES / 2 {
+            // It was none so large when it was accepted: the definition or the node has changed.
+            return self.fault(&too_large(), self.now);
+        }
         let workflow = self.settings.workflow.clone();
         if let Some(entry) = self
             .state
@@ -315,12 +347,12 @@ impl Watch {
             let members = [
                 ("workflow", Value::from(workflow)),
                 ("run", Value::from(id)),
-                ("input", run.to_value()),
+                ("input", input),
             ];
             let members = members.into_iter().collect();
             return self.call_with(START, &members, What::Started, Some(until_started()));
         }
-        let input = Payload::from(run.to_value().to_string());
+        let input = Payload::from(written);
         let child = self
             .replay
             .call_sub_orchestration(&workflow, input, Some(instance), None);

@@ -6,7 +6,8 @@
 //! transaction that records why. So a crash neither loses a firing nor makes a second one of it.
 //! Invariants:
 //! - the same program, state and history give the same turn;
-//! - what has fired stays in the state until all of its runs are started;
+//! - what has fired stays in the state until all of its runs are started, also where the trigger is
+//!   gone in the meantime;
 //! - the history is cut after a bounded number of steps, with all that matters in the state;
 //! - which revision is active is looked up after one was told of, so that the last one wins whatever
 //!   order they are told in.
@@ -62,10 +63,10 @@ const AGAIN_MS: u64 = 5_000;
 const STATE_BYTES_LARGE: usize = 3 << 20;
 /// Of such a state, the history is cut after as many steps.
 const STEPS_MAX_LARGE: usize = 100 * STEPS_MAX;
-
 /// After as many bytes of events and answers the history is cut, whatever the size of the state; later
 /// where the node takes payloads of which that is less than a quarter.
 const TAKEN_BYTES_MAX: usize = 16 << 20;
+
 /// A trigger that is watched, between and during turns.
 #[derive(Debug)]
 pub struct Watch {
@@ -85,9 +86,9 @@ pub struct Watch {
     /// The next runs of firings that are not wholly started, as long as they are in memory.
     ready: BTreeMap<String, Ready>,
     steps: usize,
-    /// Runs that this execution has started.
     /// Bytes of events and answers that this execution has taken in: they stay in its history.
     taken: usize,
+    /// Runs that this execution has started.
     starts: usize,
     look: Look,
     /// Whether somebody has been asked which runs are open.
@@ -190,8 +191,8 @@ impl Watch {
             deferred: Deferred::new(),
             ready: BTreeMap::new(),
             steps: 0,
-            starts: 0,
             taken: 0,
+            starts: 0,
             look: Look::default(),
             asking: false,
             ended: None,
@@ -285,9 +286,14 @@ impl Watch {
                 if anew {
                     self.fault(&fault, self.now);
                 }
-                return;
+                if !self.state.ending {
+                    return;
+                }
             }
             None => return,
+        }
+        if self.state.ending {
+            return self.start_runs();
         }
         if self.state.activated.is_none() {
             self.state.activated = Some(self.now);
@@ -308,13 +314,13 @@ impl Watch {
             Ok(Some(result)) => result,
             Ok(None) | Err(_) => return,
         };
+        self.taken += result.as_ref().map_or(0, Payload::len);
         let result = result.map(|payload| {
             let text = payload.text().unwrap_or("null");
             serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
         });
         match what {
             What::Clock => self.due(),
-        self.taken += result.as_ref().map_or(0, Payload::len);
             What::LookEvent => {
                 self.wait_for_event(LOOK_EVENT, What::LookEvent);
                 self.ask_which_revision();
@@ -399,6 +405,11 @@ impl Watch {
         let Some(found) = found else {
             return self.sleep(AGAIN_MS, What::LookAgain);
         };
+        let was_ending = std::mem::replace(&mut self.state.ending, found.fingerprint.is_none());
+        if was_ending && !self.state.ending {
+            // It is back, and begins anew as one that was never there.
+            self.state.fingerprint.clear();
+        }
         let same = found.fingerprint.as_ref() == Some(&self.state.fingerprint);
         if found.revision == self.state.revision && found.base_url == self.state.base_url && same {
             self.look.found = None;
@@ -407,6 +418,9 @@ impl Watch {
         self.look.found = Some(found);
         if !same {
             self.unsubscribe();
+        }
+        if self.state.ending {
+            self.start_runs();
         }
     }
 
@@ -417,11 +431,16 @@ impl Watch {
         if busy {
             return false;
         }
-        match self.look.found.take() {
-            Some(found) if found.fingerprint.is_none() => {
-                self.ended = Some(Ok(()));
-                return self.cut_at_end();
+        if self.state.ending && self.state.pending.is_empty() {
+            if self.has_news() {
+                return false;
             }
+            self.ended = Some(Ok(()));
+            return self.cut_at_end();
+        }
+        // While the trigger is gone, the revision stays the one that has it.
+        let found = self.look.found.take();
+        match found.filter(|found| found.fingerprint.is_some()) {
             // Another revision is taken over at once, however large the state.
             Some(found) => {
                 self.state.revision = found.revision;
@@ -452,6 +471,14 @@ impl Watch {
     fn cut_at_end(&mut self) -> bool {
         self.replay.finish(Ok(Payload::null()));
         true
+    }
+
+    /// Whether an event has arrived that is still to be taken in: nobody else would.
+    fn has_news(&mut self) -> bool {
+        let of_event = |what: &What| matches!(what, What::LookEvent | What::FireEvent);
+        let events = self.waiters.iter().filter(|(_, what)| of_event(what));
+        let events: Vec<TaskHandle> = events.map(|(task, _)| *task).collect();
+        !events.is_empty() && matches!(self.replay.wait_any(&events), Ok(Some(_)))
     }
 
     /// Whether runs in memory are being started.

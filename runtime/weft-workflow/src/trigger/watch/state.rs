@@ -33,6 +33,10 @@ pub struct WatchState {
     /// Whether runs are kept in memory only.
     #[serde(default)]
     pub stateless: bool,
+    /// The trigger is gone: what is pending is started, by the revision that still has it, and that is
+    /// the end.
+    #[serde(default)]
+    pub(super) ending: bool,
     #[serde(default)]
     pub(super) activated: Option<Timestamp>,
     /// When it fires or polls next; `None` where that is not known yet or where there is no next.
@@ -194,7 +198,9 @@ impl WatchState {
     /// Runs that are still to be started.
     pub(super) fn waiting(&self) -> usize {
         let pending = self.pending.iter();
-        pending.map(|pending| pending.runs - pending.started).sum()
+        pending
+            .map(|pending| pending.runs.saturating_sub(pending.started))
+            .sum()
     }
 
     /// What has to be done anew where the trigger is another one; its history stays, and so do runs

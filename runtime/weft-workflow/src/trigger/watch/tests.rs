@@ -11,6 +11,7 @@ use super::*;
 use crate::run::RunStart;
 
 mod locations;
+mod redeployed;
 mod requests;
 
 /// A turn that has been run may be lost before it is committed, the process after it.

@@ -24,7 +24,7 @@ impl Watch {
         let Some(webhook) = self.webhook() else {
             return;
         };
-        if self.state.subscription.is_some() || self.exchange.is_some() {
+        if self.state.ending || self.state.subscription.is_some() || self.exchange.is_some() {
             return;
         }
         let asked = self.inputs().and_then(|inputs| match webhook {
@@ -55,9 +55,10 @@ impl Watch {
             Ok(answer) => {
                 let location = location(&answer);
                 self.state.subscription = Some(Subscription { location });
-                if self.look.found.as_ref().is_some_and(|found| {
+                let another = self.look.found.as_ref().is_some_and(|found| {
                     found.fingerprint.as_ref() != Some(&self.state.fingerprint)
-                }) {
+                });
+                if another || self.state.ending {
                     // The trigger was replaced while it was under way.
                     self.unsubscribe();
                 }
