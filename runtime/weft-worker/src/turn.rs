@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use weft_id::{ExecutionId, InstanceKey};
 use weft_orchestration::{
-    After, Event, Failure, Message, NewTask, NewTimer, Payload, Replay, Status, Timestamp, Turn,
-    split_at_suspension,
+    After, Carries, Event, Failure, Message, NewTask, NewTimer, Payload, Replay, Status, Timestamp,
+    Turn, split_at_suspension,
 };
 use weft_store::{
     Consumed, Error as StoreError, Instance, Lease, Loaded, MessageSeq, RevisionId, START_TIMER,
@@ -332,7 +332,9 @@ impl Batch {
     fn new(suspended: bool, inbox: Vec<(MessageSeq, Message)>, arrivals: Vec<Arrival>) -> Self {
         let arrived: Vec<Message> = arrivals.iter().map(Arrival::to_message).collect();
         let all = inbox.iter().map(|(_, message)| message).chain(&arrived);
-        let mask = split_at_suspension(suspended, all);
+        let mut mask = split_at_suspension(suspended, all);
+        let all = inbox.iter().map(|(_, message)| message).chain(&arrived);
+        bound(&mut mask, all, MESSAGE_BYTES_MAX);
         let (inbox_mask, arrival_mask) = mask.split_at(inbox.len());
         let mut batch = Self {
             messages: Vec::with_capacity(mask.len()),
@@ -359,6 +361,24 @@ impl Batch {
             batch.messages.push(message);
         }
         batch
+    }
+}
+
+/// Payloads that one turn takes in together. One message comes whatever its length.
+const MESSAGE_BYTES_MAX: usize = 64 << 20;
+
+/// Leaves messages to the next turn from the first on that would pass `bytes_max`. Timers are taken all
+/// the same: they hold nothing, and are not told again of.
+fn bound<'a>(mask: &mut [bool], messages: impl Iterator<Item = &'a Message>, bytes_max: usize) {
+    let (mut bytes, mut taken, mut full) = (0, 0, false);
+    for (takes, message) in mask.iter_mut().zip(messages) {
+        if !*takes || matches!(message, Message::TimerFired { .. }) {
+            continue;
+        }
+        message.each(&mut |payload| bytes += payload.len());
+        full |= taken > 0 && bytes > bytes_max;
+        *takes = !full;
+        taken += 1;
     }
 }
 
@@ -490,5 +510,37 @@ fn committed(live: &Live, turn: &Turn) -> Committed {
         tasks: turn.tasks.clone(),
         timers: turn.timers.clone(),
         canceled_timers: canceled.into_iter().map(|id| (live.id, id)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_takes_in_no_more_than_it_may_and_in_order() {
+        let event = |bytes: usize| Message::Event {
+            name: "e".to_owned(),
+            payload: Payload::from("x".repeat(bytes)),
+        };
+        let timer = Message::TimerFired {
+            execution: ExecutionId::from_u128(1),
+            timer: 0,
+        };
+        let taken = |messages: &[Message], mut mask: Vec<bool>| {
+            bound(&mut mask, messages.iter(), 10);
+            mask
+        };
+        // The first comes however long it is; a short one does not overtake a long one.
+        let messages = [event(11), event(1), timer.clone(), event(1)];
+        assert_eq!(taken(&messages, vec![true; 4]), [true, false, true, false]);
+        let messages = [event(5), event(5), event(6), event(0), timer];
+        assert_eq!(
+            taken(&messages, vec![true; 5]),
+            [true, true, false, false, true]
+        );
+        // What is not taken anyway counts for nothing.
+        let messages = [event(50), event(10)];
+        assert_eq!(taken(&messages, vec![false, true]), [false, true]);
     }
 }
