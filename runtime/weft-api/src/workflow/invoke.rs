@@ -71,22 +71,24 @@ pub(super) async fn invoke(
         .is_some_and(|on| !on.is_null());
     let responds = deployed.program.responds() && !splits;
     let asynchronous = deployed.program.responds_asynchronously();
-    let (key, tracking, new) = match start(context, &deployed, declared, outputs, responds).await? {
-        Started::Nothing(response) => return Ok(response),
-        Started::Run(start) => {
-            let run = prepare(context, &deployed, *start);
-            let tracking = run.client_tracking_id.clone();
-            (run.key.clone(), tracking, Some(run))
-        }
-        Started::Handed(key) => {
-            let tracking = tracking_id(context).unwrap_or_else(|| key.id.to_string());
-            (key, tracking, None)
-        }
-    };
+    let (key, tracking, new, handed) =
+        match start(context, &deployed, declared, outputs, responds).await? {
+            Started::Nothing(response) => return Ok(response),
+            Started::Run(start) => {
+                let run = prepare(context, &deployed, *start);
+                let tracking = run.client_tracking_id.clone();
+                (run.key.clone(), tracking, Some(run), None)
+            }
+            Started::Handed(key, waiting) => {
+                let tracking = tracking_id(context).unwrap_or_else(|| key.id.to_string());
+                (key, tracking, None, waiting)
+            }
+        };
     let mut headers = run_headers(context, &deployed, &key, &tracking);
     // Before the run exists, so that no answer is missed.
     let waits = responds && !asynchronous;
-    let awaited = waits.then(|| context.api.host.responders().wait_for(key.clone()));
+    let responders = context.api.host.responders();
+    let awaited = waits.then(|| handed.unwrap_or_else(|| responders.wait_for(key.clone())));
     if let Some(run) = new {
         create(context, &deployed, run).await?;
     }

@@ -16,19 +16,21 @@ use weft_workflow::value::Value;
 
 use super::id::run_id;
 use super::start::{decide, tracking_id};
-use super::{Context, Refused};
+use super::{Awaited, Context, Refused};
 use crate::host::DeployedWorkflow;
 
 /// Until it is known what came of a firing; it is kept long before.
 const DECIDED_MAX: Duration = Duration::from_secs(10);
+/// Between two looks, twice as long each time up to a bound.
 const LOOK: Duration = Duration::from_millis(10);
+const LOOK_MAX: Duration = Duration::from_millis(320);
 
 /// What a request starts.
 pub(super) enum Started {
     /// A run that is to be created.
     Run(Box<RunStart>),
     /// The run of that id, which whoever watches the trigger starts; with `splitOn` the first.
-    Handed(InstanceKey),
+    Handed(InstanceKey, Option<Awaited>),
     /// No run.
     Nothing(Response),
 }
@@ -38,7 +40,8 @@ pub(super) fn is_request(trigger: &Trigger) -> bool {
     trigger.kind.eq_ignore_ascii_case("Request")
 }
 
-/// Decides what a request starts. `awaited` tells that somebody waits for a Response.
+/// Decides what a request starts. `awaited` tells that somebody waits for a Response: where the run
+/// is started elsewhere, the wait begins before anything can start it.
 pub(super) async fn start(
     context: &Context,
     deployed: &DeployedWorkflow,
@@ -70,10 +73,13 @@ pub(super) async fn start(
             Ok(Started::Run(Box::new(RunStart { awaited, ..start })))
         }
         Fate::Runs(_) => {
+            let key = InstanceKey::new(context.app.clone(), id);
+            let responders = context.api.host.responders();
+            let waiting = awaited.then(|| responders.wait_for(key.clone()));
             tell(context, deployed, trigger, told).await?;
-            let entry = decided(context, deployed, trigger, id.as_str()).await?;
+            let entry = decided(context, deployed, trigger, key.id.as_str()).await;
             match entry.filter(|entry| !entry.fired) {
-                None => Ok(Started::Handed(InstanceKey::new(context.app.clone(), id))),
+                None => Ok(Started::Handed(key, waiting)),
                 Some(entry) => without_run(deployed, &entry),
             }
         }
@@ -118,23 +124,30 @@ async fn tell(
         .await?)
 }
 
-/// What has come of a firing; `None` where nobody has come to it yet.
+/// What has come of a firing; `None` where nobody has come to it yet, or where it cannot be told: it
+/// is accepted all the same.
 async fn decided(
     context: &Context,
     deployed: &DeployedWorkflow,
     trigger: &Trigger,
     name: &str,
-) -> Result<Option<Entry>, Refused> {
+) -> Option<Entry> {
     let workflow = &deployed.settings.workflow;
     let deadline = tokio::time::Instant::now() + DECIDED_MAX;
+    let mut pause = LOOK;
     loop {
         let host = &context.api.host;
         let entries = host.trigger_history(&context.app, workflow, &trigger.name);
-        let found = entries.await?.into_iter().find(|entry| entry.name == name);
+        let entries = entries.await.unwrap_or_else(|error| {
+            tracing::debug!(%error, workflow, "what became of a firing cannot be told now");
+            Vec::new()
+        });
+        let found = entries.into_iter().find(|entry| entry.name == name);
         if found.is_some() || tokio::time::Instant::now() >= deadline {
-            return Ok(found);
+            return found;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LOOK_MAX);
     }
 }
 

@@ -129,7 +129,7 @@ async fn fire(
     }
     let id = match start(context, deployed, trigger, outputs, false).await? {
         Started::Nothing(response) => return Ok(response),
-        Started::Handed(key) => key.id.to_string(),
+        Started::Handed(key, _) => key.id.to_string(),
         Started::Run(start) => {
             let run = prepare(context, deployed, *start);
             let id = run.key.id.to_string();

@@ -161,6 +161,30 @@ async fn requests_beyond_the_limit_of_runs_wait_and_then_are_refused() {
 }
 
 /// Answers every request, and gives their heads.
+#[tokio::test]
+async fn who_waits_behind_a_limit_of_runs_gets_the_response_before_the_run_has_ended() {
+    let session = Session::new(Node::in_memory());
+    let trigger = json!({
+        "type": "Request",
+        "kind": "Http",
+        "runtimeConfiguration": {"concurrency": {"runs": 5}},
+    });
+    let actions = json!({
+        "Answer": {"type": "Response", "inputs": {"statusCode": 201, "body": "@triggerBody()"}},
+        "Wait": {
+            "type": "Wait",
+            "inputs": {"interval": {"count": 1, "unit": "Hour"}},
+            "runAfter": {"Answer": ["Succeeded"]},
+        },
+    });
+    deploy(&session, "flow", trigger, actions).await;
+    for number in 0..3 {
+        let answering = invoke(&session, "flow", json!(number));
+        let answer = tokio::time::timeout(DEADLINE, answering).await.unwrap();
+        assert_eq!(answer.expect(201).json(), number);
+    }
+}
+
 async fn listener() -> (String, tokio::sync::mpsc::UnboundedReceiver<String>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
