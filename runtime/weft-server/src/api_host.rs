@@ -13,12 +13,13 @@ use weft_durabletask::Workers;
 use weft_id::{AppId, Component, Tenant};
 use weft_orchestration::{Failure, Limits, Rehearsal, Replay, Timestamp};
 use weft_sandbox::{ActivityCall, CallError, Invocation, Sandbox, UploadError};
-use weft_store::{Error, Instance, RevisionId, Sealed, SealedKind, Store, fill_in};
+use weft_store::{Error, Instance, RevisionId, Sealed, SealedKind, Store, fill_in_within};
 use weft_worker::Clock;
 use weft_workflow::run::CallbackKey;
 use weft_workflow::trigger::{Entry, Told, WATCH};
 
 use crate::deployments::Deployments;
+use crate::runner::run_bytes_max;
 use crate::triggers::Triggers;
 use crate::vault::Vaults;
 use crate::workflows::{Workflows, run_of};
@@ -249,12 +250,16 @@ impl ApiHost {
             }
         };
         let mut recorded = self.store.history(key, 0, u64::MAX).await?;
-        fill_in(&*self.store, &mut recorded).await?;
+        match fill_in_within(&*self.store, &mut recorded, run_bytes_max(self.limits)).await {
+            Ok(()) => {}
+            Err(Error::TooLarge(why)) => return Ok(Rehearsed::Diverges(why)),
+            Err(error) => return Err(error),
+        }
         let Some(rehearsal) = Rehearsal::of(recorded.events) else {
             return Ok(Rehearsed::Follows);
         };
         let history = rehearsal.history.clone();
-        let mut run = run_of(&deployed, key.id.clone(), history, Limits::default());
+        let mut run = run_of(&deployed, key.id.clone(), history, self.limits);
         let turn = run.turn(Vec::new(), self.clock.now());
         Ok(match rehearsal.judge(&turn) {
             Ok(()) => Rehearsed::Follows,

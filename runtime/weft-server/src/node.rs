@@ -166,6 +166,7 @@ impl Node {
             workflows: Arc::clone(&workflows),
             clock: Arc::clone(&clock),
             origin: origin(&config, http),
+            limits: limits_of_code,
         });
         let runner = Arc::new(SandboxRunner {
             sandbox: sandbox.clone(),

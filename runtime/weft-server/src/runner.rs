@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use weft_api::{RESPOND, Responders};
 use weft_app::FunctionKind;
 use weft_durabletask::Workers;
-use weft_orchestration::{Batch, BatchDone, Failure, Payload, failure_kind};
+use weft_orchestration::{Batch, BatchDone, Failure, Limits, Payload, failure_kind};
 use weft_sandbox::{CallError, Sandbox};
 use weft_store::{Error, Store, fill_in_within};
 use weft_worker::{ActivityCall, EntityBatch, Open, OpenError, Opened, Ran, Runner, TurnError};
@@ -27,8 +27,11 @@ use execution::{Parked, transient};
 use foreign::{FOREIGN, Foreign, component_revision};
 use workflow::Interpreted;
 
-/// Bytes of long payloads in the history of a run that is taken up again.
-const RUN_BYTES_MAX: usize = 256 << 20;
+/// Bytes of long payloads in the history of a run that is taken up again: those that a node with the
+/// default limits takes, and more where single payloads may be longer.
+pub(crate) fn run_bytes_max(limits: Limits) -> usize {
+    limits.payload_bytes_max.saturating_mul(4).max(256 << 20)
+}
 
 pub(crate) struct SandboxRunner {
     pub(crate) sandbox: Sandbox,
@@ -177,12 +180,14 @@ impl SandboxRunner {
         };
         let deployed = deployed.map_err(OpenError::Permanent)?;
         let (id, mut history) = (open.key.id.clone(), open.history.clone());
-        let filled = fill_in_within(&*self.store, &mut history, RUN_BYTES_MAX).await;
-        filled.map_err(|error| match error {
-            Error::TooLarge(why) => {
-                OpenError::Permanent(Failure::permanent(failure_kind::LIMIT, why))
+        let most = run_bytes_max(open.limits);
+        let filled = fill_in_within(&*self.store, &mut history, most).await;
+        filled.map_err(|error| {
+            // It is kept, and goes on once longer payloads are let in (`--payload-max`).
+            if let Error::TooLarge(why) = &error {
+                tracing::warn!(app = %open.key.app, run = %id, "a run is not taken up: {why}");
             }
-            error => OpenError::Transient(TurnError::Busy(error.to_string())),
+            OpenError::Transient(TurnError::Busy(error.to_string()))
         })?;
         let run = run_of(&deployed, id, history, open.limits);
         Ok(Some(Opened {

@@ -17,7 +17,7 @@ use weft_api::DeployedWorkflow;
 use weft_id::{AppId, InstanceId, InstanceKey};
 use weft_orchestration::{Limits, Message, Payload, Replay, Start, Status};
 use weft_store::{
-    Error, Filter, IdReuse, NewInstance, PageRequest, RevisionId, Store, fill_in, fill_in_within,
+    Error, Filter, IdReuse, NewInstance, PageRequest, RevisionId, Store, fill_in_within,
     filled_instances,
 };
 use weft_worker::Clock;
@@ -48,6 +48,8 @@ pub(crate) struct Triggers {
     pub(crate) clock: Arc<dyn Clock>,
     /// Scheme and authority of the data plane.
     pub(crate) origin: String,
+    /// Those that the worker runs orchestrations with.
+    pub(crate) limits: Limits,
 }
 
 /// A trigger that is to be watched.
@@ -139,10 +141,13 @@ impl Triggers {
         trigger: &str,
     ) -> Result<Option<Vec<Entry>>, Error> {
         let key = InstanceKey::new(app.clone(), id_of(workflow, trigger));
-        let Some(mut instance) = self.store.instance(&key).await? else {
+        let Some(instance) = self.store.instance(&key).await? else {
             return Ok(None);
         };
-        fill_in(&*self.store, &mut instance).await?;
+        let filled = filled_instances(&*self.store, vec![instance]).await?;
+        let Some(instance) = filled.into_iter().next() else {
+            return Ok(None);
+        };
         let Ok(state) = WatchState::read(instance.input.text().unwrap_or_default()) else {
             return Ok(None);
         };
@@ -152,7 +157,7 @@ impl Triggers {
         let deployed = self.deployed(app, Some(revision), &state.workflow).await?;
         let mut entries = match deployed {
             Some(deployed) if !recorded.events.is_empty() => {
-                let replay = Replay::new(key.id, recorded.events, Limits::default());
+                let replay = Replay::new(key.id, recorded.events, self.limits);
                 let program = Arc::clone(&deployed.program);
                 let mut watch = Watch::new(program, Arc::clone(&deployed.settings), replay);
                 watch.turn(Vec::new(), self.clock.now());
