@@ -47,6 +47,13 @@ pub trait Host: Send + Sync + 'static {
     /// The store's.
     async fn has_orchestrator(&self, app: &AppId, name: &str) -> Result<Option<bool>, Error>;
 
+    /// Whether an instance is a run of a workflow that secures inputs or outputs, so that its events
+    /// are shown without payloads: the run history of the workflow tells what may be seen.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn conceals(&self, instance: &Instance) -> Result<bool, Error>;
+
     /// Runs the code that `revision` has for an instance over the instance's history. Nothing that
     /// the code asks for takes effect.
     ///

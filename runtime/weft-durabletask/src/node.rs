@@ -5,7 +5,7 @@ use http::HeaderMap;
 use tonic::Status;
 use weft_id::AppId;
 use weft_orchestration::Timestamp;
-use weft_store::Error;
+use weft_store::{Error, Instance};
 
 /// The node as the service sees it.
 #[async_trait]
@@ -22,6 +22,12 @@ pub trait Node: Send + Sync + 'static {
     /// # Errors
     /// The store's.
     async fn has_orchestrator(&self, app: &AppId, name: &str) -> Result<bool, Error>;
+
+    /// Whether the events of an instance are shown without payloads.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn conceals(&self, instance: &Instance) -> Result<bool, Error>;
 
     /// Bytes of one input or event.
     fn payload_bytes_max(&self) -> usize;

@@ -98,6 +98,10 @@ impl Host for ApiHost {
         }))
     }
 
+    async fn conceals(&self, instance: &Instance) -> Result<bool, Error> {
+        self.workflows.conceals(instance).await
+    }
+
     async fn rehearse(
         &self,
         instance: &Instance,

@@ -229,6 +229,7 @@ impl Node {
         };
         let hub = TaskHub {
             store: Arc::clone(&store),
+            workflows: Arc::clone(&workflows),
             deployments: Arc::clone(&deployments),
             clock: Arc::clone(&clock),
             payload_bytes_max: config.payload_bytes_max,

@@ -17,17 +17,19 @@ use weft_app::FunctionKind;
 use weft_durabletask::{Node, Permission, Workers};
 use weft_id::{App, AppId};
 use weft_orchestration::Timestamp;
-use weft_store::{Error, Store};
+use weft_store::{Error, Instance, Store};
 use weft_worker::Clock;
 
 use crate::deployments::Deployments;
 use crate::linger::RequestBody;
+use crate::workflows::Workflows;
 
 const WAKE_EVERY: Duration = Duration::from_millis(20);
 
 pub(crate) struct TaskHub {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) deployments: Arc<Deployments>,
+    pub(crate) workflows: Arc<Workflows>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) payload_bytes_max: usize,
     /// No key is asked for: nothing is kept, and only this machine reaches the node.
@@ -83,6 +85,10 @@ impl Node for TaskHub {
         let kind = FunctionKind::Orchestrator;
         let found = self.deployments.find(app, None, name, kind).await?;
         Ok(found.is_some())
+    }
+
+    async fn conceals(&self, instance: &Instance) -> Result<bool, Error> {
+        self.workflows.conceals(instance).await
     }
 
     fn payload_bytes_max(&self) -> usize {

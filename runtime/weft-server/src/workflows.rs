@@ -11,7 +11,7 @@ use weft_api::DeployedWorkflow;
 use weft_app::{Deployment, FunctionKind};
 use weft_id::{AppId, InstanceId};
 use weft_orchestration::{Event, Failure, Limits, Replay};
-use weft_store::{Error, RevisionId};
+use weft_store::{Error, Instance, RevisionId};
 use weft_workflow::definition::{Options, Workflow, load_text};
 use weft_workflow::program::Program;
 use weft_workflow::run::{CallbackKey, Callee, Run, Settings};
@@ -92,6 +92,20 @@ impl Workflows {
         };
         let prepared = self.of_revision(app, id, &deployment);
         Ok(prepared.get(name.as_str()).cloned())
+    }
+
+    /// Whether an instance is a run of a workflow that secures anything, or that cannot be read.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn conceals(&self, instance: &Instance) -> Result<bool, Error> {
+        let app = &instance.key.app;
+        let found = self.find(app, instance.revision, &instance.name).await?;
+        Ok(match found {
+            Some(Ok(deployed)) => deployed.program.has_secured(),
+            Some(Err(_)) => true,
+            None => false,
+        })
     }
 
     fn of_revision(&self, app: &AppId, id: RevisionId, deployment: &Deployment) -> Arc<OfRevision> {

@@ -43,8 +43,8 @@ pub use keys::{KeyId, KeyRecord, Keys, Role};
 pub use kv::{KeyValue, KvLimits, incremented};
 pub use memory::MemoryStore;
 pub use payloads::{
-    INLINE_BYTES_MAX, LargePayloads, fill_in, fill_in_within, filled_entities, filled_instances,
-    fitting, keep_apart, with_text,
+    INLINE_BYTES_MAX, LargePayloads, conceal, fill_in, fill_in_within, filled_entities,
+    filled_instances, fitting, keep_apart, with_text,
 };
 pub use shard::{Lease, NodeId, SHARDS, Shard};
 pub use vault::{Sealed, SealedKind, Vault};

@@ -90,6 +90,11 @@ pub async fn fill_in_within(
     fill_in(store, carrier).await
 }
 
+/// Puts a mark in place of all payloads in `carrier`, for those who may not see what they say.
+pub fn conceal(carrier: &mut (impl Carries + ?Sized)) {
+    carrier.each_mut(&mut |payload| *payload = Payload::from("\"(secured)\""));
+}
+
 /// The instances of a page with their texts. One that has gone on since the page was read comes as
 /// it is now, one that is gone does not come. What changes too fast comes with names.
 ///

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
-use weft_id::InstanceKey;
 use weft_orchestration::{Carries, Event, EventKind, Failure, Outcome, Payload, Timestamp};
-use weft_store::fill_in;
+use weft_store::{Instance, conceal, fill_in};
 
 use crate::model::{json_or_text, payload_view};
 use crate::time::rfc3339;
@@ -18,9 +17,11 @@ const HISTORY_BYTES_MAX: usize = 256 << 20;
 /// All events of the current execution. Results only `with_output`.
 pub(super) async fn events(
     api: &Api,
-    key: &InstanceKey,
+    instance: &Instance,
     with_output: bool,
 ) -> Result<Vec<Value>, Problem> {
+    let key = &instance.key;
+    let concealed = api.host.conceals(instance).await?;
     let mut folded = Folded {
         with_output,
         ..Folded::default()
@@ -32,6 +33,9 @@ pub(super) async fn events(
             break;
         }
         turn += recorded.turns;
+        if concealed {
+            conceal(&mut recorded);
+        }
         if with_output {
             recorded.each(&mut |payload| bytes += payload.len());
             if bytes > HISTORY_BYTES_MAX {

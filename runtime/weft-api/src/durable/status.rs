@@ -70,7 +70,7 @@ pub(super) async fn response(
     };
     let mut body = view(&instance, shown.input);
     if shown.history {
-        let events = history::events(&context.api, &instance.key, shown.history_output).await?;
+        let events = history::events(&context.api, &instance, shown.history_output).await?;
         body.insert("historyEvents", raw(&events));
     }
     let mut response = (status, Json(body)).into_response();

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use utoipa::IntoParams;
 use weft_id::{ExecutionId, InstanceKey};
 use weft_orchestration::{Carries as _, Event};
-use weft_store::{Error, Recorded, fill_in};
+use weft_store::{Error, Recorded, conceal, fill_in};
 
 use super::instances::instance_key;
 use crate::auth::{AppAccess, ReadInstances};
@@ -66,6 +66,7 @@ pub(super) async fn show_history(
 ) -> Result<Response, Problem> {
     let key = instance_key(&access.app, &access.path)?;
     let instance = present(&api, &key).await?;
+    let concealed = api.host.conceals(&instance).await?;
     let from = query.from_turn.unwrap_or(0);
     let accepted = headers
         .get(header::ACCEPT)
@@ -78,6 +79,7 @@ pub(super) async fn show_history(
             turn: from,
             left: query.limit.unwrap_or(u64::MAX),
             long_payloads: query.long_payloads,
+            concealed,
             unsent: VecDeque::new(),
             over: false,
         };
@@ -86,6 +88,9 @@ pub(super) async fn show_history(
     }
     let limit = query.limit.unwrap_or(TURNS_DEFAULT).clamp(1, TURNS_MAX);
     let mut recorded = page(&api, &key, from, limit).await?;
+    if concealed {
+        conceal(&mut recorded);
+    }
     if query.long_payloads {
         fill_in(&*api.store, &mut recorded).await?;
     }
@@ -128,6 +133,7 @@ struct Reading {
     /// Turns that are still wanted.
     left: u64,
     long_payloads: bool,
+    concealed: bool,
     /// What was read and not sent yet.
     unsent: VecDeque<Event>,
     over: bool,
@@ -171,7 +177,10 @@ impl Reading {
             return Ok(());
         }
         let store = &self.api.store;
-        let recorded = store.history(&self.key, self.turn, limit).await?;
+        let mut recorded = store.history(&self.key, self.turn, limit).await?;
+        if self.concealed {
+            conceal(&mut recorded);
+        }
         // Only what is of the execution that the stream began with is its history.
         let instance = store.instance(&self.key).await?;
         let instance = instance.ok_or_else(|| absent(&self.key))?;

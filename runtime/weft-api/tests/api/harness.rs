@@ -95,6 +95,10 @@ impl Host for TestHost {
         }
     }
 
+    async fn conceals(&self, _: &Instance) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     async fn has_orchestrator(&self, app: &AppId, name: &str) -> Result<Option<bool>, Error> {
         let Some(active) = self.store.active_revision(app).await? else {
             return Ok(None);

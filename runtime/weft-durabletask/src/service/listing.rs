@@ -7,7 +7,9 @@ use prost::Message as _;
 use tonic::Status;
 use weft_id::{AppId, InstanceId, InstanceKey};
 use weft_orchestration::{Event, Status as RunStatus, Timestamp};
-use weft_store::{Error, Family, Filter, PageRequest, Store, fill_in, filled_instances, fitting};
+use weft_store::{
+    Error, Family, Filter, PageRequest, Store, conceal, fill_in, filled_instances, fitting,
+};
 
 use super::instances::batch;
 use super::{SHOWN_BYTES_MAX, Service, Streamed, key, refused};
@@ -188,7 +190,9 @@ impl Service {
         if asked.execution_id.as_ref().is_some_and(other) {
             return Err(Status::not_found("that execution is over"));
         }
+        let concealed = self.node.conceals(&found).await.map_err(refused)?;
         let reading = Reading {
+            concealed,
             store: std::sync::Arc::clone(&self.store),
             recorder: Recorder::new(key.id.clone()),
             key,
@@ -209,6 +213,7 @@ struct Reading {
     store: std::sync::Arc<dyn Store>,
     key: InstanceKey,
     turn: u64,
+    concealed: bool,
     /// Read, and their payloads not filled in yet.
     unsent: VecDeque<Event>,
     /// Not sent yet.
@@ -232,7 +237,10 @@ impl Reading {
     /// Reads further turns; whether there were any.
     async fn read_on(&mut self) -> Result<bool, Status> {
         let read = self.store.history(&self.key, self.turn, TURNS).await;
-        let read = read.map_err(refused)?;
+        let mut read = read.map_err(refused)?;
+        if self.concealed {
+            conceal(&mut read);
+        }
         self.turn += read.turns;
         self.unsent = read.events.into();
         Ok(read.turns > 0)

@@ -261,6 +261,13 @@ impl Program {
         &self.parameters
     }
 
+    /// Whether the inputs or outputs of any action are secured (`runtimeConfiguration.secureData`).
+    #[must_use]
+    pub fn has_secured(&self) -> bool {
+        let mut secured = self.actions.iter().map(|action| action.secure);
+        secured.any(|secure| secure.inputs || secure.outputs)
+    }
+
     /// Whether any action is a Response, so that callers have to wait for one.
     #[must_use]
     pub fn responds(&self) -> bool {
