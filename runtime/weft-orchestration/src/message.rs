@@ -214,13 +214,16 @@ impl Message {
     #[must_use]
     pub fn reaches_suspended(&self) -> bool {
         match self {
-            Self::Resume { .. } | Self::Terminate { .. } | Self::Move { .. } => true,
+            // One that is suspended already stays so.
+            Self::Suspend { .. }
+            | Self::Resume { .. }
+            | Self::Terminate { .. }
+            | Self::Move { .. } => true,
             Self::Start(_)
             | Self::TaskDone { .. }
             | Self::ChildDone { .. }
             | Self::TimerFired { .. }
             | Self::Event { .. }
-            | Self::Suspend { .. }
             | Self::OperationDone { .. }
             | Self::LockGranted { .. }
             | Self::Rewind { .. }
@@ -232,7 +235,7 @@ impl Message {
 }
 
 /// Which of `messages` the next turn takes, as a mask of the same length, so that suspension stops
-/// everything but resume and terminate and what stays keeps its order.
+/// everything but suspend, resume and terminate and what stays keeps its order.
 #[must_use]
 pub fn split_at_suspension<'a>(
     suspended: bool,
@@ -298,5 +301,11 @@ mod tests {
         );
         let batch = [event("b"), control(true), event("c")];
         assert_eq!(split_at_suspension(true, &batch), [false, true, false]);
+        // Suspending twice is suspending once.
+        let batch = [control(false), event("b"), control(false), control(true)];
+        assert_eq!(
+            split_at_suspension(false, &batch),
+            [true, false, true, true]
+        );
     }
 }
