@@ -107,6 +107,11 @@ impl Case {
             }
             inline => Ok(inline.to_string()),
         };
+        if case.get("expect").is_none() {
+            return Err(fault(
+                "it says nothing of what is expected (`expect`)".to_owned(),
+            ));
+        }
         let named = case.get("workflow").or_else(|| case.get("definition"));
         let workflow = named.ok_or_else(|| fault("it names no `workflow`".to_owned()))?;
         let workflow = workflow_at(workflow)?;

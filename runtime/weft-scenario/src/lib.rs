@@ -111,10 +111,17 @@ pub fn find(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Whether a file is meant as a scenario; one that has a fault is, so that the fault is told.
 fn is_scenario(path: &Path) -> bool {
     let Ok(text) = std::fs::read_to_string(path) else {
         return false;
     };
     let value: Result<weft_workflow::value::Value, _> = serde_json::from_str(&text);
-    value.is_ok_and(|value| value.get("expect").is_some() && value.get("workflow").is_some())
+    match value {
+        Ok(value) => {
+            let has = |name: &str| value.get(name).is_some();
+            has("workflow") && (has("expect") || has("mocks") || has("mockDefault"))
+        }
+        Err(_) => text.contains("\"workflow\"") && text.contains("\"expect\""),
+    }
 }
