@@ -69,10 +69,16 @@ impl Settings {
         self.app_setting(name).is_none()
     }
 
-    /// Names are compared without regard to letter case.
+    /// Names are compared without regard to letter case; `My_Flow` is the workflow that was deployed
+    /// under the nearest valid name.
     pub(super) fn callee(&self, name: &str) -> Option<(&str, Callee)> {
+        let nearest = weft_id::Function::nearest(name);
+        let is_meant = |other: &str| {
+            let nearest = nearest.as_ref().is_some_and(|own| own.as_str() == other);
+            nearest || other.eq_ignore_ascii_case(name)
+        };
         let mut all = self.callees.iter();
-        all.find(|(other, _)| other.eq_ignore_ascii_case(name))
+        all.find(|(other, _)| is_meant(other))
             .map(|(name, callee)| (name.as_str(), *callee))
     }
 }
