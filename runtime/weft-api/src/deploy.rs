@@ -6,7 +6,7 @@ use std::time::Duration;
 use weft_app::Deployment;
 use weft_id::AppId;
 use weft_orchestration::Payload;
-use weft_store::{Error, NewRevision, Revision, RevisionId};
+use weft_store::{Error, Filter, NewRevision, PageRequest, Revision, RevisionId};
 
 use crate::{Api, Kind, Problem};
 
@@ -24,12 +24,23 @@ pub(crate) async fn active(api: &Api, app: &AppId) -> Result<(Revision, Deployme
     Ok((revision, deployment))
 }
 
+/// An app of workers is one as soon as it has an instance: nothing of it need be deployed.
+///
 /// # Errors
 /// 404 for an absent app.
 pub(crate) async fn require_app(api: &Api, app: &AppId) -> Result<(), Problem> {
-    let revision = api.store.active_revision(app).await?;
-    let absent = || Problem::not_found(format!("app {}", app.app));
-    revision.map(|_| ()).ok_or_else(absent)
+    if api.store.active_revision(app).await?.is_some() {
+        return Ok(());
+    }
+    let one = PageRequest {
+        limit: 1,
+        after: None,
+    };
+    let page = api.store.instances(app, &Filter::default(), &one).await?;
+    match page.instances.is_empty() {
+        true => Err(Problem::not_found(format!("app {}", app.app))),
+        false => Ok(()),
+    }
 }
 
 pub(crate) fn parse(revision: &Revision) -> Result<Deployment, Problem> {

@@ -556,6 +556,18 @@ async fn what_comes_without_a_key_is_not_even_read() {
 }
 
 #[tokio::test]
+async fn an_app_of_workers_is_listed_without_a_deployment() {
+    let session = weft_e2e::Session::new(Node::in_memory());
+    let mut client = client(&session.node).await;
+    let instance = start(&mut client, "steps", "1").await;
+    let listed = session.admin(reqwest::Method::GET, "/apps/default/instances");
+    let listed = session.send(listed).await.expect(200);
+    assert_eq!(listed.json()["instances"][0]["id"], instance);
+    let absent = session.admin(reqwest::Method::GET, "/apps/other/instances");
+    session.send(absent).await.expect(404);
+}
+
+#[tokio::test]
 async fn a_flood_of_streams_leaves_the_node_at_work() {
     let node = Node::in_memory();
     let mut streams = Vec::new();
