@@ -148,3 +148,20 @@ fn no_more_runs_begin_than_were_decided() {
     world.end_all(3_000);
     assert_eq!(world.bodies(), ["1", "2"]);
 }
+
+#[test]
+fn what_waits_is_started_also_by_a_revision_that_has_no_such_trigger() {
+    let mut before = World::new(one_at_a_time(json!({"splitOn": "@triggerBody()"})));
+    before.until(1_000, || Crash::None);
+    before.tell(json!({"body": ["a", "b"]}));
+    before.tell(json!({"body": ["c"]}));
+    before.until(2_000, || Crash::None);
+    let state = before.live.as_ref().unwrap().state().to_text();
+    let mut world = World::new(json!({"type": "Request"}));
+    let execution = ExecutionId::from_u128(8);
+    let start = Start::new(execution, WATCH.to_owned(), Payload::from(state));
+    world.inbox = [Message::Start(start)].into();
+    world.until(3_000, || Crash::After);
+    assert_eq!(world.bodies(), [r#"["a","b"]"#, r#"["c"]"#]);
+    assert!(world.ended.is_some());
+}
