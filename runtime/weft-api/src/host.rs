@@ -148,6 +148,15 @@ pub struct DeployedWorkflow {
     pub workflow: Workflow,
 }
 
+impl DeployedWorkflow {
+    /// Whether none of its triggers fires.
+    #[must_use]
+    pub fn is_disabled(&self) -> bool {
+        let name = self.settings.workflow.parse();
+        name.is_ok_and(|name| self.workflow.is_disabled(&name))
+    }
+}
+
 /// What became of a rehearsal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rehearsed {

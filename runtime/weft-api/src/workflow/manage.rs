@@ -150,7 +150,7 @@ fn outline(context: &Context, deployed: &DeployedWorkflow) -> Shown {
     json!({
         "name": name,
         "kind": deployed.workflow.kind.to_string(),
-        "isDisabled": false,
+        "isDisabled": deployed.is_disabled(),
         "health": {"state": "Healthy"},
         "href": context.links.management(&format!("workflows/{name}")),
         "version": deployed.revision.to_string(),

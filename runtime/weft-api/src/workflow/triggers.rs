@@ -66,7 +66,7 @@ fn outline(deployed: &DeployedWorkflow, trigger: &Trigger) -> Shown {
     json!({
         "properties": {
             "provisioningState": "Succeeded",
-            "state": "Enabled",
+            "state": if deployed.is_disabled() { "Disabled" } else { "Enabled" },
             "type": &*trigger.kind,
             "recurrence": trigger.definition.get("recurrence").map(shape::plain),
         },

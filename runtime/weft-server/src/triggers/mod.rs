@@ -113,6 +113,9 @@ impl Triggers {
             return Err(Error::NotFound);
         };
         let mut triggers = deployed.program.triggers().iter();
+        if deployed.is_disabled() {
+            return Err(Error::NotFound);
+        }
         let own = |own: &&Trigger| is_watched(own) && own.name.eq_ignore_ascii_case(trigger);
         let trigger = triggers.find(own).ok_or(Error::NotFound)?;
         let id = id_of(&deployed.settings.workflow, &trigger.name);
@@ -260,7 +263,8 @@ impl Triggers {
 fn watched(deployed: &DeployedWorkflow) -> Vec<(InstanceId, Wanted)> {
     let workflow = &deployed.settings.workflow;
     let triggers = deployed.program.triggers().iter();
-    let triggers = triggers.filter(|trigger| is_watched(trigger));
+    let enabled = !deployed.is_disabled();
+    let triggers = triggers.filter(|trigger| enabled && is_watched(trigger));
     triggers
         .map(|trigger| {
             let wanted = Wanted {

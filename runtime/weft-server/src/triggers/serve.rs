@@ -49,7 +49,7 @@ impl Triggers {
         };
         let workflow = text("workflow");
         let found = self.workflows.find(app, Some(revision), &workflow).await?;
-        let deployed = found.and_then(Result::ok);
+        let deployed = found.and_then(Result::ok).filter(|own| !own.is_disabled());
         let fingerprint = deployed.as_ref().and_then(|deployed| {
             let (program, settings) = (&deployed.program, &deployed.settings);
             fingerprint(program, settings, &text("trigger"), &base_url)

@@ -105,6 +105,8 @@ pub struct Workflow {
     /// Bare, with everything resolved that deployment resolves.
     pub definition: Value,
     pub kind: Kind,
+    /// Whether its `state` is `Disabled`: none of its triggers fires.
+    pub disabled: bool,
     /// Values by name. Strings may be expressions of `appsetting()`.
     pub parameters: Object,
     /// As in `connections.json`; null where there are none.
@@ -115,6 +117,24 @@ pub struct Workflow {
 }
 
 impl Workflow {
+    /// Whether none of its triggers fires: by its `state`, or by the setting
+    /// `Workflows.{name}.FlowState` of its app.
+    #[must_use]
+    pub fn is_disabled(&self, name: &weft_id::Function) -> bool {
+        let by_setting = self.app_settings.iter().any(|(setting, value)| {
+            let mut parts = setting.split('.');
+            let of = (parts.next(), parts.next(), parts.next(), parts.next());
+            let (Some(first), Some(own), Some(last), None) = of else {
+                return false;
+            };
+            first.eq_ignore_ascii_case("Workflows")
+                && last.eq_ignore_ascii_case("FlowState")
+                && weft_id::Function::nearest(own).as_ref() == Some(name)
+                && says_disabled(value)
+        });
+        self.disabled || by_setting
+    }
+
     /// Every fault of the definition, with pointers from the root of the document.
     pub fn validate(&self) -> Vec<Fault> {
         let mut known = Known::default();
@@ -241,6 +261,7 @@ fn of_resource(
         name: name.map(str::to_owned),
         definition,
         kind: kind_of(kind, &pointer, warnings),
+        disabled: is_disabled(properties),
         pointer,
         parameters: values(parameters),
         connections: Value::Null,
@@ -289,6 +310,7 @@ fn from_body(object: &Object, options: &Options) -> Result<Loaded, Vec<Fault>> {
         pointer: "/definition".to_owned(),
         definition,
         kind: kind_of(kind, "/kind", &mut warnings),
+        disabled: object.get("state").is_some_and(says_disabled),
         parameters: values(&member("parameters")),
         connections: member("connections"),
         app_settings: values(&member("appSettings")),
@@ -303,6 +325,16 @@ fn from_body(object: &Object, options: &Options) -> Result<Loaded, Vec<Fault>> {
     })
 }
 
+fn is_disabled(properties: &Value) -> bool {
+    properties.get("state").is_some_and(says_disabled)
+}
+
+fn says_disabled(state: &Value) -> bool {
+    state
+        .as_str()
+        .is_some_and(|state| state.eq_ignore_ascii_case("Disabled"))
+}
+
 /// A definition that was cut out of a template may still hold the template's expressions.
 fn bare(document: &Value, options: &Options) -> Loaded {
     let names = Names::given(options);
@@ -312,6 +344,7 @@ fn bare(document: &Value, options: &Options) -> Loaded {
         pointer: String::new(),
         definition: resolver.resolve(document, ""),
         kind: Kind::default(),
+        disabled: false,
         parameters: Object::new(),
         connections: Value::Null,
         app_settings: Object::new(),

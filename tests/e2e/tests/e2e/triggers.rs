@@ -208,3 +208,36 @@ async fn stateless_workflows_are_fired_too() {
         "none of them is kept"
     );
 }
+
+#[tokio::test]
+async fn a_disabled_workflow_fires_once_it_is_enabled() {
+    let session = Session::new(Node::in_memory());
+    let every_second = json!({"frequency": "Second", "interval": 1});
+    let mut tick = workflow(&json!({"type": "Recurrence", "recurrence": every_second}));
+    tick["state"] = json!("Disabled");
+    let mut ask = workflow(&json!({"type": "Request"}));
+    ask["appSettings"] = json!({"Workflows.ask.FlowState": "Disabled"});
+    deploy(&session, "tick", &tick).await;
+    deploy(&session, "ask", &ask).await;
+    for name in ["tick", "ask"] {
+        let shown = managed(&session, Method::GET, name).await.expect(200);
+        assert_eq!(shown.json()["isDisabled"], true, "{name}");
+    }
+    let asked = session.data(Method::POST, "/api/ask/triggers/when/invoke");
+    let asked = asked.header("x-functions-key", session.key());
+    let refused = session.send(asked).await.expect(400);
+    assert!(refused.text().contains("is disabled"), "{}", refused.text());
+
+    // Long enough for two moments.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(runs(&session, "tick").await.len(), 0);
+    tick["state"] = json!("Enabled");
+    deploy(&session, "tick", &tick).await;
+    until_runs(&session, "tick", 2).await;
+    tick["state"] = json!("Disabled");
+    deploy(&session, "tick", &tick).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let before = runs(&session, "tick").await.len();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(runs(&session, "tick").await.len(), before);
+}
