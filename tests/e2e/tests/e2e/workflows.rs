@@ -6,6 +6,7 @@ use std::time::Instant;
 use reqwest::Method;
 use serde_json::{Value, json};
 use weft_e2e::{Answer, DEADLINE, Session};
+use weft_testkit::guests::guest;
 use weft_testkit::node::Node;
 
 const MANAGE: &str = "/runtime/webhooks/workflow/api/management/workflows";
@@ -200,4 +201,55 @@ async fn runs_are_cancelled_and_stateless_ones_leave_nothing() {
     let path = format!("/apps/default/instances/{run}");
     let stored = session.send(session.admin(Method::GET, &path)).await;
     stored.expect_problem(404, "not-found");
+}
+
+/// An orchestrator of a component awaits a workflow, which calls an activity, an orchestrator and an
+/// entity of the component; the node is killed in the middle.
+#[tokio::test]
+async fn components_and_workflows_call_each_other() {
+    let mut session = Session::new(Node::start(&[]));
+    session
+        .upload("mixed", "freight", guest("guest_freight"))
+        .await;
+    let document = json!({"kind": "Stateful", "definition": {
+        "triggers": {"manual": {"type": "Request"}},
+        "actions": {
+            "Activity": {"type": "InvokeFunction", "inputs": {
+                "functionName": "pass", "parameters": "@concat(triggerBody()?['text'], 'a')"}},
+            "Wait": {"type": "Wait", "inputs": {"interval": {"count": 1, "unit": "Second"}},
+                "runAfter": {"Activity": ["Succeeded"]}},
+            "Orchestrator": {"type": "InvokeFunction", "inputs": {
+                "functionName": "carry", "parameters": "@concat(body('Activity'), 'o')"},
+                "runAfter": {"Wait": ["Succeeded"]}},
+            "Entity": {"type": "InvokeFunction", "inputs": {
+                "functionName": "shelf", "entityKey": "one", "operation": "set",
+                "parameters": "@concat(body('Orchestrator'), 'e')"},
+                "runAfter": {"Orchestrator": ["Succeeded"]}}
+        },
+        "outputs": {"said": {"type": "String", "value": "@body('Entity')"}}
+    }});
+    let put = session.admin(Method::PUT, "/apps/mixed/workflows/flow");
+    session.send(put.json(&document)).await.expect(201);
+    session
+        .start("mixed", "dispatch", "first", &json!("-"))
+        .await;
+    let runs = async || {
+        let listed = session.admin(Method::GET, "/apps/mixed/instances?orchestrator=flow");
+        let listed = session.send(listed).await.expect(200).json();
+        listed["instances"].as_array().unwrap().clone()
+    };
+    while runs().await.is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let run = runs().await[0]["id"].as_str().unwrap().to_owned();
+    session.node.kill();
+    session.node.restart();
+    let ended = session.until_status("mixed", "first", "Completed").await;
+    assert_eq!(ended["output"], "Succeeded: -aoe");
+    // The run is an instance like that of its caller, in one history.
+    let child = session.until_status("mixed", &run, "Completed").await;
+    assert_eq!(child["orchestrator"], "flow");
+    let history = session.history("mixed", &run).await;
+    let has = |kind: &str| history.iter().any(|event| event["type"] == kind);
+    assert!(has("task_completed") && has("timer_fired"), "{history:#?}");
 }

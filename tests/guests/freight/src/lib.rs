@@ -69,6 +69,44 @@ async fn carry(_ctx: Context, text: String) -> Result<String, Failure> {
     Ok(text)
 }
 
+/// A workflow of the app, which is no code of this component.
+#[weft_sdk::orchestrator]
+async fn flow(_ctx: Context, _order: Order) -> Result<Ended, Failure> {
+    Err(Failure::permanent(
+        "nowhere",
+        "only a workflow is called so",
+    ))
+}
+
+/// What the workflow is started with.
+#[derive(Serialize, Deserialize, schemars::JsonSchema)]
+struct Order {
+    text: String,
+}
+
+/// How the workflow ended.
+#[derive(Serialize, Deserialize, schemars::JsonSchema)]
+struct Ended {
+    status: String,
+    outputs: std::collections::BTreeMap<String, Output>,
+}
+
+#[derive(Serialize, Deserialize, schemars::JsonSchema)]
+struct Output {
+    value: String,
+}
+
+/// Starts the workflow, waits for it, and tells what it gave.
+#[weft_sdk::orchestrator]
+async fn dispatch(ctx: Context, text: String) -> Result<String, Failure> {
+    let ended = ctx.call_sub::<flow>(&Order { text }).await?;
+    let said = ended
+        .outputs
+        .get("said")
+        .map(|output| output.value.as_str());
+    Ok(format!("{}: {}", ended.status, said.unwrap_or_default()))
+}
+
 /// Lets an activity return so many bytes.
 #[weft_sdk::orchestrator]
 async fn lift(ctx: Context, bytes: usize) -> Result<usize, Failure> {
@@ -76,7 +114,7 @@ async fn lift(ctx: Context, bytes: usize) -> Result<usize, Failure> {
 }
 
 weft_sdk::export! {
-    orchestrators: [haul, carry, lift],
+    orchestrators: [haul, carry, lift, dispatch],
     activities: [pass, grow, errand],
     entities: [Shelf],
 }
