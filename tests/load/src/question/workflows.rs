@@ -28,7 +28,8 @@ pub(crate) async fn measure(plan: Plan, report: &mut Report) -> anyhow::Result<(
     let subject = Subject::start();
     subject.orchestrations().await?;
     let compose = json!({"type": "Compose", "inputs": "@add(1, 2)"});
-    let call = json!({"type": "Function", "inputs": {"functionName": "echo", "body": 1}});
+    let call =
+        json!({"type": "InvokeFunction", "inputs": {"functionName": "echo", "parameters": 1}});
     let one = json!({"Each": {"type": "Foreach", "foreach": format!("@range(0, {ITEMS})"),
         "actions": {"C": {"type": "Compose", "inputs": "@item()"}}}});
     let composes = workflow(&subject, "composes", &chain(&compose)).await?;
