@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Mutex;
+
+use crate::cargo::cargo;
 
 const TARGET: &str = "wasm32-wasip2";
 
@@ -42,8 +43,7 @@ fn build(folder: &str) -> PathBuf {
     std::fs::create_dir_all(&target_dir).expect("the target folder can be made");
     let lock = File::create(target_dir.join("weft-testkit.lock")).expect("a lock file");
     lock.lock().expect("a file lock");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let output = cargo()
         .args(["build", "--release", "--quiet", "--target", TARGET])
         .arg("--target-dir")
         .arg(&target_dir)

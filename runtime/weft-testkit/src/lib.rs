@@ -1,4 +1,5 @@
 //! What several crates' tests share. A dev-dependency only.
 
+pub mod cargo;
 pub mod guests;
 pub mod node;

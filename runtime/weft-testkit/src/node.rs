@@ -3,7 +3,6 @@
 //!
 //! The process is ended by its id when the value is dropped, whatever the test did to it.
 
-use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -13,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+
+use crate::cargo::cargo;
 
 /// A debug build of the engine takes seconds to start on a busy machine.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -43,8 +44,7 @@ pub fn weft_binary() -> &'static Path {
         let target = profile
             .parent()
             .expect("a profile lies in the target folder");
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-        let mut build = Command::new(cargo);
+        let mut build = cargo();
         // With a test beside it, dependencies get the features that they have for the tests, and
         // nothing of them is built a second time.
         build

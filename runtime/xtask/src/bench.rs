@@ -1,6 +1,6 @@
 //! Measuring: builds what is measured as it is released, and runs the load tool.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::bail;
 
@@ -17,12 +17,10 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     ensure_target()?;
-    let packages = ["--package", "weft-cli", "--package", "weft-load"];
-    process::run(
-        process::cargo("")
-            .args(["build", "--release"])
-            .args(packages),
-    )?;
+    // In one build, so that what both are made of is built once.
+    let programs = ["--workspace", "--bin", "weft", "--bin", "weft-load"];
+    let mut build = process::cargo("");
+    process::run(build.args(["build", "--release"]).args(programs))?;
     let mut arguments = args.args;
     // A question by its name alone.
     if arguments
@@ -31,15 +29,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     {
         arguments.insert(0, "--only".to_owned());
     }
-    let tool = process::cargo("")
-        .args([
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "weft-load",
-            "--",
-        ])
+    let tool = Command::new(process::built("release", "weft-load")?)
+        .env("WEFT_BINARY", process::built("release", "weft")?)
         .args(arguments)
         .stdin(Stdio::null())
         .status()?;

@@ -1,6 +1,6 @@
 //! Proving that nothing is lost: builds a node as it is released, and runs the crash tests on it.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::bail;
 
@@ -19,19 +19,19 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     ensure_target()?;
     // Where a node is given, the tests themselves need no optimisation.
     let given = args.args.iter().any(|arg| arg.starts_with("--weft"));
-    let profile = if given {
-        &[][..]
-    } else {
-        &["--release", "--package", "weft-cli"]
-    };
-    // Both programs of the tests: the one that is run looks for the other beside itself.
+    // In one build, so that what all are made of is built once. The tests look for the rigged node
+    // beside themselves.
     let mut build = process::cargo("");
-    build.args(["build", "--package", "weft-crash"]);
-    process::run(build.args(profile))?;
-    let mut tool = process::cargo("");
-    tool.args(["run", "--quiet", "--package", "weft-crash"]);
-    tool.args(&profile[..profile.len().min(1)]);
-    tool.args(["--bin", "weft-crash", "--"]).args(args.args);
+    build.args(["build", "--workspace"]);
+    build.args(["--bin", "weft-crash", "--bin", "weft-rigged"]);
+    if !given {
+        build.args(["--bin", "weft", "--release"]);
+    }
+    process::run(&mut build)?;
+    let profile = if given { "debug" } else { "release" };
+    let mut tool = Command::new(process::built(profile, "weft-crash")?);
+    tool.env("WEFT_BINARY", process::built(profile, "weft")?);
+    tool.args(args.args);
     let ended = tool.stdin(Stdio::null()).status()?;
     if !ended.success() {
         bail!("the crash tests ended with {ended}");

@@ -1,5 +1,6 @@
 //! Running other programs, with what they do told on stderr.
 
+use std::env::consts::EXE_SUFFIX;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,12 +17,21 @@ pub(crate) fn root() -> PathBuf {
 /// Cargo in a folder of the repository. Workspaces of guests keep their own target folders, since
 /// the host finds their components there.
 pub(crate) fn cargo(folder: &str) -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = weft_testkit::cargo::cargo();
     cargo.current_dir(root().join(folder));
     if !folder.is_empty() {
         cargo.env_remove("CARGO_TARGET_DIR");
     }
     cargo
+}
+
+/// Where a program of the host's workspace lies, once it is built.
+pub(crate) fn built(profile: &str, name: &str) -> anyhow::Result<PathBuf> {
+    let metadata = output(cargo("").args(["metadata", "--format-version=1", "--no-deps"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    let target = metadata["target_directory"].as_str();
+    let folder = Path::new(target.context("no target folder")?).join(profile);
+    Ok(folder.join(format!("{name}{EXE_SUFFIX}")))
 }
 
 /// Runs a program to its end.
