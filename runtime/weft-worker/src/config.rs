@@ -22,6 +22,9 @@ pub struct Config {
     /// Executions that stay parked between turns; the least recently used ones are dropped and
     /// replayed when needed. One in Rust takes about 60 KiB.
     pub parked_max: usize,
+    /// How long an execution that nothing happens to stays parked. It is replayed when needed, which
+    /// takes a fraction of such a wait.
+    pub parked_for: Duration,
     /// Timers of one shard held in memory; later ones stay in the store.
     pub timers_loaded_max: u32,
     /// After so many failures in a row of the host over its code ([`crate::TurnError::Host`], a
@@ -40,6 +43,7 @@ impl Default for Config {
             activities_max: 256,
             activities_queued_max: 20_000,
             parked_max: 1_280,
+            parked_for: Duration::from_secs(5),
             timers_loaded_max: 4_096,
             failures_max: 8,
             limits: Limits::default(),

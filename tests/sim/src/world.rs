@@ -170,6 +170,7 @@ impl World {
             activities_max: self.rng.random_range(1..20),
             activities_queued_max: self.rng.random_range(1..40),
             parked_max: self.rng.random_range(0..8),
+            parked_for: Duration::from_millis(self.rng.random_range(0..10_000)),
             timers_loaded_max: self.rng.random_range(1..6),
             ..Config::default()
         };

@@ -153,8 +153,8 @@ struct Loop {
     queue: Fair<InstanceKey>,
     /// Instances that wait out a pause after a failure.
     paused: BTreeMap<Instant, Vec<InstanceKey>>,
-    /// Parked instances, the least recently used first to go.
-    parked: LruCache<InstanceKey, ()>,
+    /// Parked instances and since when, the one that has waited longest first to go.
+    parked: LruCache<InstanceKey, Instant>,
     activities: Fair<PendingTask>,
     /// Activities that are queued or running here.
     activities_known: BTreeSet<Ident>,
@@ -227,6 +227,7 @@ impl Loop {
             self.read_wanted().await;
             self.fire_timers();
             self.unpause();
+            self.evict();
             self.start_work();
             let until = self.sleep_until();
             tokio::select! {
@@ -295,6 +296,8 @@ impl Loop {
         let timer = timers.filter_map(Timers::next_at).min();
         let timer = timer.map(|at| now + Duration::from_millis(at.millis_since(clock_now)));
         let pause = self.paused.keys().next().copied();
+        let parked = self.parked.peek_lru();
+        let evict = parked.map(|(_, since)| *since + self.shared.config.parked_for);
         let quiet = self
             .timers
             .values()
@@ -303,6 +306,7 @@ impl Loop {
         [
             timer,
             pause,
+            evict,
             quiet,
             self.next_read_at(),
             Some(self.renew_at),

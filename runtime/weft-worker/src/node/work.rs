@@ -15,6 +15,8 @@ use crate::{Stats, TurnError};
 
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Parked executions that are dropped at one time: each takes some microseconds.
+const EVICTED_MAX: usize = 64;
 
 impl Loop {
     /// Notes that an instance's inbox has something, and queues it.
@@ -332,16 +334,26 @@ impl Loop {
         if slot.has_work() {
             self.enqueue(key.clone());
         } else if slot.live.is_some() {
-            self.parked.put(key.clone(), ());
+            self.parked.put(key.clone(), Instant::now());
             self.evict();
         } else if slot.is_empty() {
             self.slots.remove(key);
         }
     }
 
-    fn evict(&mut self) {
-        while self.parked.len() > self.shared.config.parked_max {
-            let Some((key, ())) = self.parked.pop_lru() else {
+    /// Drops executions beyond the limit and those that have waited for long, some at a time.
+    pub(super) fn evict(&mut self) {
+        let config = &self.shared.config;
+        let now = Instant::now();
+        for _ in 0..EVICTED_MAX {
+            let beyond = self.parked.len() > config.parked_max;
+            let Some((_, since)) = self.parked.peek_lru() else {
+                return;
+            };
+            if !beyond && now.duration_since(*since) < config.parked_for {
+                return;
+            }
+            let Some((key, _)) = self.parked.pop_lru() else {
                 return;
             };
             if let Some(slot) = self.slots.get_mut(&key) {
