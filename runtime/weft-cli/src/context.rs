@@ -12,6 +12,9 @@ use crate::client::Client;
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
+/// Where a node's control plane is by default.
+pub(crate) const ADMIN_URL: &str = "http://127.0.0.1:7072";
+
 /// Options of every verb.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Target {
@@ -21,7 +24,7 @@ pub(crate) struct Target {
         global = true,
         env = "WEFT_ADMIN",
         value_name = "URL",
-        default_value = "http://127.0.0.1:7072",
+        default_value = ADMIN_URL,
         help_heading = "Node"
     )]
     pub(crate) admin_url: String,

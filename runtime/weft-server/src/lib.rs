@@ -36,7 +36,7 @@ pub use config::{Config, InvalidSettings, LogFormat, Settings, Storage};
 pub use expr::{ExpressionFault, evaluate};
 pub use inspect::{Inspected, NotAccepted, inspect};
 pub use node::{Node, NodeError, Parts, Ready};
-pub use weft_store_sqlite::{Copied, backup, restore};
+pub use weft_store_sqlite::{Copied, CopyError, backup, restore};
 
 /// What the hidden verb that [`Config::compiler`] names must call: compiles one upload, from stdin
 /// to stdout.

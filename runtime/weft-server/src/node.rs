@@ -125,6 +125,10 @@ impl Node {
         config: Config,
         rig: impl FnOnce(Parts) -> Parts,
     ) -> Result<Self, NodeError> {
+        // Before anything is written, so that a port in use leaves no trace.
+        let (http_listener, http) = bind("the data plane", config.http).await?;
+        let (admin_listener, admin) = bind("the control plane", config.admin).await?;
+        let (grpc_listener, grpc) = bind_grpc(&config).await?;
         let Opened { store, sqlite } = open(&config.storage).await?;
         let Parts { store, clock } = rig(Parts {
             store,
@@ -152,9 +156,6 @@ impl Node {
         let sealer = Sealer::new(&secrets_key(&config)?);
         let vaults = Arc::new(Vaults::new(Arc::clone(&store), sealer));
         let key = operator_key(&config.storage, &*store, &*clock).await?;
-        let (http_listener, http) = bind("the data plane", config.http).await?;
-        let (admin_listener, admin) = bind("the control plane", config.admin).await?;
-        let (grpc_listener, grpc) = bind_grpc(&config).await?;
         let workers = Workers::new(Arc::clone(&store));
         // Runs of stateless workflows are the same in everything but where they are kept.
         // In memory nothing is gained by keeping long payloads apart.

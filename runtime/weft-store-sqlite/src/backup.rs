@@ -26,13 +26,23 @@ pub struct Copied {
     pub bytes: u64,
 }
 
+/// Why nothing was copied.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The text names a file or folder that cannot be used.
+    #[error("{0}")]
+    Unusable(String),
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
 /// Copies the data directory `data`, in use or not, to `target`, which must be absent or empty.
 /// When it returns, the copy is on the disk.
 ///
 /// # Errors
-/// [`Error::Unavailable`] where there is no data or `target` holds something, [`Error::Full`],
+/// [`CopyError::Unusable`] where there is no data or `target` holds something, [`Error::Full`],
 /// [`Error::Broken`] for a damaged file or one of another format.
-pub fn backup(data: &Path, target: &Path) -> Result<Copied, Error> {
+pub fn backup(data: &Path, target: &Path) -> Result<Copied, CopyError> {
     let conn = open(&data.join(DATABASE))?;
     prepare(target)?;
     let copy = target.join(DATABASE);
@@ -54,14 +64,14 @@ pub fn backup(data: &Path, target: &Path) -> Result<Copied, Error> {
 ///
 /// # Errors
 /// As [`backup`]; [`Error::Broken`] also for a component that is not what its name says.
-pub fn restore(backup: &Path, data: &Path) -> Result<Copied, Error> {
+pub fn restore(backup: &Path, data: &Path) -> Result<Copied, CopyError> {
     let conn = open(&backup.join(DATABASE))?;
     let verdict: String = conn
         .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
         .map_err(fault::of_sql)?;
     if verdict != "ok" {
         let reason = format!("the backup is damaged: {verdict}");
-        return Err(Error::Broken { reason });
+        return Err(Error::Broken { reason }.into());
     }
     prepare(data)?;
     copy_file(&backup.join(DATABASE), &data.join(DATABASE))?;
@@ -69,7 +79,7 @@ pub fn restore(backup: &Path, data: &Path) -> Result<Copied, Error> {
 }
 
 /// Opens a database that may be in use, and changes nothing in it.
-fn open(path: &Path) -> Result<Connection, Error> {
+fn open(path: &Path) -> Result<Connection, CopyError> {
     if !path.is_file() {
         return Err(unusable(path, "is not there"));
     }
@@ -79,7 +89,7 @@ fn open(path: &Path) -> Result<Connection, Error> {
     Ok(conn)
 }
 
-fn prepare(target: &Path) -> Result<(), Error> {
+fn prepare(target: &Path) -> Result<(), CopyError> {
     let mut entries = match fs::read_dir(target) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -94,7 +104,7 @@ fn prepare(target: &Path) -> Result<(), Error> {
 }
 
 /// Copies the components, and brings the names of all files to the disk.
-fn finish(conn: &Connection, from: &Path, to: &Path) -> Result<Copied, Error> {
+fn finish(conn: &Connection, from: &Path, to: &Path) -> Result<Copied, CopyError> {
     let (from, into) = (from.join(COMPONENTS), to.join(COMPONENTS));
     create(&into).map_err(|error| failed(&into, &error))?;
     let mut components = 0;
@@ -111,7 +121,7 @@ fn finish(conn: &Connection, from: &Path, to: &Path) -> Result<Copied, Error> {
         let wasm = fs::read(&copy).map_err(|error| failed(&copy, &error))?;
         if weft_store::Digest(Sha256::digest(&wasm).into()).to_string() != name.to_string_lossy() {
             let reason = format!("{} is damaged", path.display());
-            return Err(Error::Broken { reason });
+            return Err(Error::Broken { reason }.into());
         }
         components += 1;
         bytes += wasm.len() as u64;
@@ -129,7 +139,7 @@ fn finish(conn: &Connection, from: &Path, to: &Path) -> Result<Copied, Error> {
     })
 }
 
-fn copy_file(from: &Path, to: &Path) -> Result<(), Error> {
+fn copy_file(from: &Path, to: &Path) -> Result<(), CopyError> {
     let copy = || -> io::Result<()> {
         fs::copy(from, to)?;
         File::open(to)?.sync_all()
@@ -137,25 +147,23 @@ fn copy_file(from: &Path, to: &Path) -> Result<(), Error> {
     copy().map_err(|error| failed(to, &error))
 }
 
-fn sync_folder(folder: &Path) -> Result<(), Error> {
+fn sync_folder(folder: &Path) -> Result<(), CopyError> {
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|error| failed(folder, &error))
 }
 
-fn size(path: &PathBuf) -> Result<u64, Error> {
+fn size(path: &PathBuf) -> Result<u64, CopyError> {
     let metadata = fs::metadata(path).map_err(|error| failed(path, &error))?;
     Ok(metadata.len())
 }
 
-fn unusable(path: &Path, why: &str) -> Error {
-    Error::Unavailable {
-        reason: format!("{} {why}", path.display()),
-    }
+fn unusable(path: &Path, why: &str) -> CopyError {
+    CopyError::Unusable(format!("{} {why}", path.display()))
 }
 
-fn failed(path: &Path, error: &io::Error) -> Error {
+fn failed(path: &Path, error: &io::Error) -> CopyError {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full.into(),
         _ => unusable(path, &format!("cannot be copied: {error}")),
     }
 }

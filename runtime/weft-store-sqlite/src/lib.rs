@@ -41,7 +41,7 @@ use tokio::sync::{broadcast, watch};
 use weft_orchestration::Timestamp;
 use weft_store::{Endings, Error};
 
-pub use backup::{Copied, backup, restore};
+pub use backup::{Copied, CopyError, backup, restore};
 use cache::Cache;
 use directory::Directory;
 use fault::Fault;

@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::commands::functions::functions_table;
 use crate::commands::up::{self, NodeArgs};
 use crate::commands::{deploy, logs};
-use crate::context::{Target, operator_key_in};
+use crate::context::{ADMIN_URL, Target, operator_key_in};
 use crate::output;
 use crate::project::Project;
 use watch::Watch;
@@ -73,11 +73,18 @@ async fn develop(args: Args, mut target: Target) -> Result<()> {
 
 /// The node at the address given where one answers; otherwise one that lives as long as this.
 async fn ensure_node(target: &mut Target, args: NodeArgs) -> Result<Option<Node>> {
-    if target.client()?.get("/healthz").await.is_ok() {
+    let settings = args.settings()?;
+    // One that would be started elsewhere is looked for there, too.
+    let mut look = true;
+    if let Some(admin) = settings.admin.filter(|_| target.admin_url == ADMIN_URL) {
+        target.admin_url = format!("http://{admin}");
+        look = admin.port() != 0;
+    }
+    if look && target.client()?.get("/healthz").await.is_ok() {
         output::note(format!("using the node at {}", target.admin_url));
         return Ok(None);
     }
-    let config = up::config(args.settings()?)?;
+    let config = up::config(settings)?;
     let storage = config.storage.clone();
     let node = Node::start(config).await?;
     let ready = node.ready();

@@ -55,6 +55,16 @@ impl Page {
     }
 }
 
+/// A time from the command line, so that what is wrong with it is told with the option's name.
+fn time(text: &str) -> Result<String, String> {
+    // The node takes one without an offset for UTC.
+    let right =
+        text.parse::<jiff::Timestamp>().is_ok() || text.parse::<jiff::civil::DateTime>().is_ok();
+    right
+        .then(|| text.to_owned())
+        .ok_or_else(|| "expects a time as 2030-01-31T08:00:00Z (RFC 3339)".to_owned())
+}
+
 /// JSON from the command line: the text itself, `@FILE`, or `-` for stdin.
 ///
 /// # Errors

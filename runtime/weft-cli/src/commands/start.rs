@@ -5,13 +5,14 @@ use serde_json::json;
 
 use crate::client::segment;
 use crate::commands::instances::wait;
-use crate::commands::json_argument;
+use crate::commands::{json_argument, time};
 use crate::context::{Target, Usage};
 use crate::output::{self, cell};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Which orchestrator; `weft functions list` shows those there are
+    /// Which orchestrator or workflow; `weft functions list` and `weft workflows list` show those
+    /// there are
     orchestrator: String,
     /// JSON; `@FILE` and `-` read it from a file and from stdin
     #[arg(long, short, default_value = "null")]
@@ -26,7 +27,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "VERSION")]
     orchestrator_version: Option<String>,
     /// Not to begin before this time (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<String>,
     /// In which statuses an instance of the same id makes way, separated by commas; those of ended
     /// ones if absent

@@ -26,6 +26,7 @@ fn a_port_in_use_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let said = refused(&dir.path().join("data"), &address);
     assert!(said.contains(&address) && said.contains("--http"), "{said}");
+    assert!(!dir.path().join("data").exists());
 }
 
 #[test]

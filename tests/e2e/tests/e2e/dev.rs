@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use weft_testkit::node::weft_binary;
+use weft_testkit::node::{Node, weft_binary};
 
 /// A cold build of a component on a busy machine.
 const BUILD_MAX: Duration = Duration::from_secs(300);
@@ -103,4 +103,21 @@ async fn a_change_is_served_once_it_is_saved() {
     let pid = i32::try_from(dev.child.id()).ok().and_then(Pid::from_raw);
     kill_process(pid.unwrap(), Signal::TERM).unwrap();
     assert!(dev.child.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_node_that_runs_at_the_address_given_is_used() {
+    let node = Node::start(&[]);
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("weft.toml"), "name = \"empty\"\n").unwrap();
+    let address = node.admin().trim_start_matches("http://");
+    let dev = Running::start(
+        Command::new(weft_binary())
+            .args(["dev", "--admin", address])
+            .env_remove("WEFT_ADMIN")
+            .env("WEFT_KEY", node.key())
+            .current_dir(dir.path()),
+    );
+    assert!(dev.until("using the node at").ends_with(address));
+    assert!(!dir.path().join(".weft").exists());
 }

@@ -10,6 +10,7 @@ pub(crate) mod wait;
 use anyhow::Result;
 
 use crate::client::segment;
+use crate::commands::time;
 use crate::context::Target;
 
 #[derive(Debug, clap::Subcommand)]
@@ -77,16 +78,16 @@ struct Filter {
     #[arg(long = "tag", value_name = "TAG=VALUE")]
     tags: Vec<String>,
     /// Only created at this time (RFC 3339) or later
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     created_from: Option<String>,
     /// Only created before this time
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     created_to: Option<String>,
     /// Only changed, or ended, at this time or later
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     updated_from: Option<String>,
     /// Only changed, or ended, before this time
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     updated_to: Option<String>,
 }
 

@@ -13,16 +13,20 @@ pub(super) async fn run(target: &Target) -> Result<()> {
         output::print_json(&answer);
         return Ok(());
     }
-    let mut table = Table::new(&["revision", "active", "created", "functions"]);
+    let names = |revision: &Value, of: &str| {
+        let names = revision[of].as_array().into_iter().flatten();
+        let names: Vec<_> = names.filter_map(Value::as_str).collect();
+        shorten(&names.join(", "), 60)
+    };
+    let mut table = Table::new(&["revision", "active", "created", "functions", "workflows"]);
     for revision in answer["revisions"].as_array().into_iter().flatten() {
-        let functions = revision["functions"].as_array().into_iter().flatten();
-        let functions: Vec<_> = functions.filter_map(Value::as_str).collect();
         let active = if revision["active"] == true { "*" } else { "" };
         table.row([
             cell(revision, "revision"),
             active.to_owned(),
             cell(revision, "created_at"),
-            shorten(&functions.join(", "), 80),
+            names(revision, "functions"),
+            names(revision, "workflows"),
         ]);
     }
     table.print();
