@@ -40,8 +40,9 @@ pub trait Host: Send + Sync + 'static {
     /// When it returns, this node serves the change.
     async fn deployed(&self, app: &AppId);
 
-    /// Whether the active revision of the app has an orchestrator of this name, from memory where
-    /// that is at hand: every start asks. `None` where there is no such app.
+    /// Whether the active revision of the app has an orchestrator of this name, or a worker that is
+    /// connected takes it; from memory where that is at hand: every start asks. `None` where there
+    /// is no such app.
     ///
     /// # Errors
     /// The store's.

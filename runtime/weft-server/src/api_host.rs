@@ -92,10 +92,17 @@ impl Host for ApiHost {
 
     async fn has_orchestrator(&self, app: &AppId, name: &str) -> Result<Option<bool>, Error> {
         let active = self.deployments.active(app).await?;
-        Ok(active.map(|active| {
+        let deployed = active.as_ref().is_some_and(|active| {
             let found = active.deployment.function(name, FunctionKind::Orchestrator);
             found.is_some() || active.deployment.workflow(name).is_some()
-        }))
+        });
+        let kind = weft_durabletask::Kind::Orchestration;
+        if deployed || self.workers.serve(app, kind, name, None) {
+            return Ok(Some(true));
+        }
+        // The app of workers need not be deployed.
+        let known = active.is_some() || self.workers.has(app).await?;
+        Ok(known.then_some(false))
     }
 
     async fn conceals(&self, instance: &Instance) -> Result<bool, Error> {

@@ -14,6 +14,7 @@ mod control;
 mod dev;
 mod durable_api;
 mod durable_clients;
+mod durable_starts;
 mod durable_task;
 mod durable_task_faults;
 mod durable_wire;

@@ -1,0 +1,47 @@
+//! Orchestrations whose code is in a worker, started without its SDK.
+
+use std::time::Instant;
+
+use reqwest::Method;
+use serde_json::json;
+use weft_e2e::{DEADLINE, Session};
+use weft_testkit::node::Node;
+
+use crate::durable_worker::Worker;
+
+#[tokio::test]
+async fn what_a_connected_worker_takes_is_started_over_rest_and_http() {
+    let session = Session::new(Node::in_memory());
+    let order = json!({"orchestrator": "steps", "input": 2});
+    let instances = "/apps/default/instances";
+    let started = session.admin(Method::POST, instances).json(&order);
+    // Nobody has ever served the app.
+    let refused = session.send(started).await;
+    refused.expect_problem(404, "not-found");
+
+    let mut worker = Worker::connect(&session.node).await;
+    let started = session.admin(Method::POST, instances).json(&order);
+    let started = session.send(started).await.expect(201).json();
+    let state = worker.finish(started["id"].as_str().unwrap()).await;
+    assert_eq!(state.output.as_deref(), Some("2"), "{state:?}");
+
+    let path = "/@default/default/runtime/webhooks/durabletask/orchestrators";
+    let started = session.data(Method::POST, &format!("{path}/steps"));
+    let started = started.bearer_auth(session.key()).json(&1);
+    let started = session.send(started).await.expect(202).json();
+    let state = worker.finish(started["id"].as_str().unwrap()).await;
+    assert_eq!(state.output.as_deref(), Some("1"), "{state:?}");
+
+    // With the worker goes what it takes, and the app stays.
+    drop(worker);
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let order = json!({"orchestrator": "steps", "input": 0, "id": "late", "reuse": ["Pending", "Running"]});
+        let started = session.admin(Method::POST, instances).json(&order);
+        let answer = session.send(started).await;
+        if answer.status == 404 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{answer:?}");
+    }
+}
