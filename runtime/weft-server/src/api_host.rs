@@ -20,6 +20,7 @@ use weft_workflow::trigger::{Entry, Told, WATCH};
 
 use crate::deployments::Deployments;
 use crate::runner::run_bytes_max;
+use crate::served::Served;
 use crate::triggers::Triggers;
 use crate::vault::Vaults;
 use crate::workflows::{Workflows, run_of};
@@ -29,6 +30,7 @@ pub(crate) struct ApiHost {
     pub(crate) deployments: Arc<Deployments>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) workers: Workers,
+    pub(crate) served: Served,
     pub(crate) workflows: Arc<Workflows>,
     pub(crate) responders: Responders,
     pub(crate) stateless: Arc<dyn Store>,
@@ -91,18 +93,7 @@ impl Host for ApiHost {
     }
 
     async fn has_orchestrator(&self, app: &AppId, name: &str) -> Result<Option<bool>, Error> {
-        let active = self.deployments.active(app).await?;
-        let deployed = active.as_ref().is_some_and(|active| {
-            let found = active.deployment.function(name, FunctionKind::Orchestrator);
-            found.is_some() || active.deployment.workflow(name).is_some()
-        });
-        let kind = weft_durabletask::Kind::Orchestration;
-        if deployed || self.workers.serve(app, kind, name, None) {
-            return Ok(Some(true));
-        }
-        // The app of workers need not be deployed.
-        let known = active.is_some() || self.workers.has(app).await?;
-        Ok(known.then_some(false))
+        self.served.orchestrator(app, name).await
     }
 
     async fn conceals(&self, instance: &Instance) -> Result<bool, Error> {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use weft_api::LogBook;
 use weft_app::DescribedFunction;
+use weft_durabletask::Workers;
 use weft_sandbox::{Sandbox, Services, SetupError, UploadError};
 use weft_store::{MemoryStore, Store};
 use weft_telemetry::Metrics;
 
 use crate::clock;
 use crate::deployments::Deployments;
+use crate::served::Served;
 use crate::services::{BookSink, InstanceClient, StoredComponents};
 
 /// What a component holds and asks for.
@@ -53,9 +55,13 @@ pub async fn inspect(
     let clock = clock::start();
     let metrics = Arc::new(Metrics::default());
     let deployments = Arc::new(Deployments::new(Arc::clone(&store), metrics));
+    let served = Served {
+        deployments,
+        workers: Workers::new(Arc::clone(&store)),
+    };
     let client = Arc::new(InstanceClient {
         store: Arc::clone(&store),
-        deployments,
+        served,
         clock: Arc::clone(&clock),
     });
     let services = Services {

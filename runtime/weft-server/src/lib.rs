@@ -24,6 +24,7 @@ mod metrics;
 mod node;
 mod retention;
 mod runner;
+mod served;
 mod services;
 mod task_hub;
 mod triggers;

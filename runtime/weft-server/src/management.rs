@@ -1,7 +1,6 @@
 //! What functions may do with instances and entities beyond starting and signalling them.
 
 use async_trait::async_trait;
-use weft_app::FunctionKind;
 use weft_id::{AppId, ExecutionId, InstanceId, InstanceKey};
 use weft_orchestration::{Payload, Start};
 use weft_sandbox::{ClientError, InstanceStatus, Management, StartOptions};
@@ -122,12 +121,8 @@ impl InstanceClient {
         input: Payload,
         options: StartOptions,
     ) -> Result<InstanceId, ClientError> {
-        let found = self
-            .deployments
-            .find(app, None, name, FunctionKind::Orchestrator)
-            .await
-            .map_err(refused)?;
-        if found.is_none() {
+        let found = self.served.orchestrator(app, name).await;
+        if found.map_err(refused)? != Some(true) {
             return Err(ClientError::Invalid(format!(
                 "the app has no orchestrator {name}"
             )));

@@ -33,6 +33,7 @@ use crate::api_host::ApiHost;
 use crate::data_plane::{DataHost, DataPlane};
 use crate::deployments::Deployments;
 use crate::runner::{Connected, SandboxRunner};
+use crate::served::Served;
 use crate::services::{BookSink, InstanceClient, StoredComponents};
 use crate::task_hub::TaskHub;
 use crate::triggers::Triggers;
@@ -144,19 +145,20 @@ impl Node {
         let metrics = Arc::new(Metrics::default());
         let logs = Arc::new(LogBook::default());
         let deployments = Arc::new(Deployments::new(Arc::clone(&store), Arc::clone(&metrics)));
+        let workers = Workers::new(Arc::clone(&store));
+        let served = Served {
+            deployments: Arc::clone(&deployments),
+            workers: workers.clone(),
+        };
         let workflows = Arc::new(Workflows::new(
             Arc::clone(&deployments),
             CallbackKey::new(secret.as_bytes()),
         ));
         let responders = Responders::default();
-        let sandbox = Sandbox::new(
-            sandbox_config,
-            services(&store, &deployments, &clock, &logs),
-        )?;
+        let sandbox = Sandbox::new(sandbox_config, services(&store, &served, &clock, &logs))?;
         let sealer = Sealer::new(&secrets_key(&config)?);
         let vaults = Arc::new(Vaults::new(Arc::clone(&store), sealer));
         let key = operator_key(&config.storage, &*store, &*clock).await?;
-        let workers = Workers::new(Arc::clone(&store));
         // Runs of stateless workflows are the same in everything but where they are kept.
         // In memory nothing is gained by keeping long payloads apart.
         let stateless: Arc<dyn Store> = Arc::new(MemoryStore::keeping_apart(usize::MAX));
@@ -212,6 +214,7 @@ impl Node {
                 deployments: Arc::clone(&deployments),
                 store: Arc::clone(&store),
                 workers: workers.clone(),
+                served,
                 workflows: Arc::clone(&workflows),
                 responders,
                 stateless: Arc::clone(&stateless),
@@ -446,13 +449,13 @@ fn worker_config(pool: Pool, payload_bytes_max: usize) -> weft_worker::Config {
 
 fn services(
     store: &Arc<dyn Store>,
-    deployments: &Arc<Deployments>,
+    served: &Served,
     clock: &Arc<dyn Clock>,
     logs: &Arc<LogBook>,
 ) -> Services {
     let client = Arc::new(InstanceClient {
         store: Arc::clone(store),
-        deployments: Arc::clone(deployments),
+        served: served.clone(),
         clock: Arc::clone(clock),
     });
     Services {

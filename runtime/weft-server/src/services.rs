@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 use weft_api::LogBook;
 use weft_api::logs::{Level, Record, Source};
-use weft_app::FunctionKind;
 use weft_id::{AppId, EntityId, InstanceId, InstanceKey};
 use weft_orchestration::{Failure, Message, Operation, Outcome, Payload, Timestamp};
 use weft_sandbox::{
@@ -17,7 +16,7 @@ use weft_sandbox::{
 use weft_store::{Digest, Error, Instance, Store, fill_in, until_ended, with_text};
 use weft_worker::Clock;
 
-use crate::deployments::Deployments;
+use crate::served::Served;
 
 /// The longest that a guest waits for an instance in one call; its own time ends before.
 const WAIT_MAX: Duration = Duration::from_secs(900);
@@ -35,7 +34,7 @@ impl Components for StoredComponents {
 /// Instances, for functions that start and manage some.
 pub(crate) struct InstanceClient {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) deployments: Arc<Deployments>,
+    pub(crate) served: Served,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -116,12 +115,8 @@ impl Client for InstanceClient {
         input: Payload,
         at: Option<Timestamp>,
     ) -> Result<(), ClientError> {
-        let found = self
-            .deployments
-            .find(app, None, entity.name(), FunctionKind::Entity)
-            .await
-            .map_err(refused)?;
-        if found.is_none() {
+        let found = self.served.entity(app, entity.name()).await;
+        if !found.map_err(refused)? {
             let why = format!("the app has no entity {}", entity.name());
             return Err(ClientError::Invalid(why));
         }

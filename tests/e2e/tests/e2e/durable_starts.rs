@@ -5,6 +5,7 @@ use std::time::Instant;
 use reqwest::Method;
 use serde_json::json;
 use weft_e2e::{DEADLINE, Session};
+use weft_testkit::guests::guest;
 use weft_testkit::node::Node;
 
 use crate::durable_worker::Worker;
@@ -44,4 +45,34 @@ async fn what_a_connected_worker_takes_is_started_over_rest_and_http() {
         }
         assert!(Instant::now() < deadline, "{answer:?}");
     }
+}
+
+#[tokio::test]
+async fn functions_start_what_is_in_a_worker_and_workflows() {
+    let session = Session::new(Node::in_memory());
+    session
+        .upload("default", "start", guest("guest_activity"))
+        .await;
+    // It answers with the id that it got, or why it got none.
+    let started = async || {
+        let answer = session.invoke("default", "start", &json!(1)).await;
+        answer.expect(200).text().to_owned()
+    };
+    let refused = started().await;
+    assert!(refused.contains("no orchestrator child"), "{refused}");
+
+    let mut worker = Worker::connect(&session.node).await;
+    let state = worker.finish(&started().await).await;
+    assert_eq!(state.output.as_deref(), Some("1"), "{state:?}");
+    drop(worker);
+
+    let compose = json!({"type": "Compose", "inputs": "made", "runAfter": {}});
+    let definition = json!({"triggers": {}, "actions": {"Make": compose}, "outputs": {}});
+    let path = "/apps/default/workflows/child";
+    let deployed = session.admin(Method::PUT, path);
+    let deployed = deployed.json(&json!({"definition": definition}));
+    assert!(session.send(deployed).await.status.is_success());
+    session
+        .until_status("default", &started().await, "Completed")
+        .await;
 }
