@@ -2,10 +2,8 @@
 "use strict";
 
 const assert = require("node:assert/strict");
-const { Metadata, credentials } = require("@grpc/grpc-js");
 const {
   EntityInstanceId,
-  NoOpLogger,
   OrchestrationStatus,
   RetryPolicy,
   TaskEntity,
@@ -15,24 +13,7 @@ const {
   whenAll,
   whenAny,
 } = require("@microsoft/durabletask-js");
-
-const [address, key] = process.argv.slice(2);
-const LIMIT = 30;
-
-async function metadataGenerator() {
-  const metadata = new Metadata();
-  if (key) {
-    metadata.set("authorization", `Bearer ${key}`);
-  }
-  return metadata;
-}
-
-const options = {
-  hostAddress: address,
-  credentials: credentials.createInsecure(),
-  metadataGenerator,
-  logger: new NoOpLogger(),
-};
+const { LIMIT, options } = require("./hub.js");
 
 const plusOne = async (_, number) => number + 1;
 

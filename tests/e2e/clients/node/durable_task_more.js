@@ -2,11 +2,9 @@
 "use strict";
 
 const assert = require("node:assert/strict");
-const { Metadata, credentials } = require("@grpc/grpc-js");
 const {
   EntityInstanceId,
   HistoryEventType,
-  NoOpLogger,
   OrchestrationStatus,
   RetryPolicy,
   TaskEntity,
@@ -16,24 +14,7 @@ const {
   VersionMatchStrategy,
   terminateOptions,
 } = require("@microsoft/durabletask-js");
-
-const [address, key] = process.argv.slice(2);
-const LIMIT = 30;
-
-async function metadataGenerator() {
-  const metadata = new Metadata();
-  if (key) {
-    metadata.set("authorization", `Bearer ${key}`);
-  }
-  return metadata;
-}
-
-const options = {
-  hostAddress: address,
-  credentials: credentials.createInsecure(),
-  metadataGenerator,
-  logger: new NoOpLogger(),
-};
+const { LIMIT, options } = require("./hub.js");
 const client = new TaskHubGrpcClient(options);
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

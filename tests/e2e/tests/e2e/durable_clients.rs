@@ -68,6 +68,7 @@ pub(crate) fn node_folder() -> PathBuf {
         "durable_client.js",
         "durable_task.js",
         "durable_task_more.js",
+        "hub.js",
     ] {
         std::fs::copy(sources.join(file), folder.join(file)).unwrap();
     }
