@@ -38,18 +38,33 @@ impl Client {
     ) -> Result<(), Status> {
         let execution = ExecutionId::from_u128(self.rng.random());
         let input = serde_json::to_string(program).expect("plain data");
-        loop {
-            let new = NewInstance {
-                key: key.clone(),
-                start: Start::new(execution, "program", Payload::from(input.clone())),
-                reuse: reuse.clone(),
-                now: self.clock.now(),
-            };
-            match self.store.create(new).await {
-                Ok(()) => return Ok(()),
-                Err(Error::AlreadyExists { status }) => return Err(status),
-                Err(_) => {}
-            }
+        let start = Start::new(execution, "program", Payload::from(input));
+        create(&*self.store, &self.clock, key, start, reuse).await
+    }
+}
+
+/// Creates an instance, however often that takes.
+///
+/// # Errors
+/// What the instance is that has the id.
+pub(crate) async fn create(
+    store: &impl Instances,
+    clock: &SimClock,
+    key: &InstanceKey,
+    start: Start,
+    reuse: &IdReuse,
+) -> Result<(), Status> {
+    loop {
+        let new = NewInstance {
+            key: key.clone(),
+            start: start.clone(),
+            reuse: reuse.clone(),
+            now: clock.now(),
+        };
+        match store.create(new).await {
+            Ok(()) => return Ok(()),
+            Err(Error::AlreadyExists { status }) => return Err(status),
+            Err(_) => {}
         }
     }
 }

@@ -13,8 +13,7 @@ use weft_id::{App, AppId, EntityId, ExecutionId, InstanceKey};
 use weft_orchestration::{Message, Outcome, Payload, Start, Status, Timestamp};
 use weft_store::MemoryStore;
 use weft_store::{
-    Entities, Error, Filter, IdReuse, Instance, Instances, NewInstance, NodeId, PageRequest,
-    SHARDS, Shard, Work,
+    Entities, Error, Filter, IdReuse, Instance, Instances, NodeId, PageRequest, SHARDS, Shard, Work,
 };
 use weft_worker::{Clock, Config, Worker};
 
@@ -359,18 +358,8 @@ impl World {
                 "program",
                 Payload::from(serde_json::to_string(&program).expect("plain data")),
             );
-            loop {
-                let new = NewInstance {
-                    key: key.clone(),
-                    start: start.clone(),
-                    reuse: IdReuse::never(),
-                    now: clock.now(),
-                };
-                match store.create(new).await {
-                    Ok(()) | Err(Error::AlreadyExists { .. }) => break,
-                    Err(_) => {}
-                }
-            }
+            // One that is there already is its own, made by a try whose outcome was unknown.
+            let _ = side::create(&*store, &clock, &key, start, &IdReuse::never()).await;
             let mut messages = Vec::new();
             // An event that comes too early for its round is carried over.
             let rounds = usize::try_from(program.rounds).expect("a few");

@@ -11,8 +11,7 @@ use tokio::time::Instant;
 use weft_id::{App, AppId, InstanceKey};
 use weft_orchestration::{Event, Message, Start};
 use weft_store::{
-    Error, Filter, IdReuse, Instances, MemoryStore, NewInstance, NodeId, PageRequest, SHARDS,
-    fill_in,
+    Error, Filter, IdReuse, Instances, MemoryStore, NodeId, PageRequest, SHARDS, fill_in,
 };
 use weft_worker::{Clock, Config, Worker};
 
@@ -254,18 +253,8 @@ impl World {
             false => rng.random_range(0..3),
         };
         async move {
-            loop {
-                let new = NewInstance {
-                    key: key(),
-                    start: start.clone(),
-                    reuse: IdReuse::never(),
-                    now: clock.now(),
-                };
-                match store.create(new).await {
-                    Ok(()) | Err(Error::AlreadyExists { .. }) => break,
-                    Err(_) => {}
-                }
-            }
+            // One that is there already is its own, made by a try whose outcome was unknown.
+            let _ = crate::side::create(&*store, &clock, &key(), start, &IdReuse::never()).await;
             for turn in 0..suspensions * 2 {
                 tokio::time::sleep(Duration::from_millis(rng.random_range(0..8_000))).await;
                 let reason = "to see".to_owned();
