@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use weft_app::{DescribedFunction, Function};
+use serde::Serialize;
+use utoipa::ToSchema;
+use weft_app::{DescribedFunction, Function, Quota};
 use weft_id::{AppId, Component, Tenant};
 use weft_orchestration::{Failure, Payload, Timestamp};
 use weft_store::{Digest, Error, Instance, RevisionId, Sealed, SealedKind, Store};
@@ -13,6 +15,7 @@ use weft_workflow::program::Program;
 use weft_workflow::run::{CallbackKey, Settings};
 use weft_workflow::trigger::{Entry, Told};
 
+use crate::Problem;
 use crate::workflow::Responders;
 
 /// The node as the API sees it.
@@ -130,6 +133,32 @@ pub trait Host: Send + Sync + 'static {
     /// Called after secrets or connections of the app have changed.
     fn sealed_changed(&self, app: &AppId);
 
+    /// Counts a request against the rate of a tenant.
+    ///
+    /// # Errors
+    /// [`Kind::RateLimited`](crate::Kind::RateLimited).
+    fn admit(&self, tenant: &Tenant) -> Result<(), Problem>;
+
+    /// Whether so many bytes more may be kept of a tenant; for what is written before it is known
+    /// to belong to one.
+    ///
+    /// # Errors
+    /// [`Error::QuotaExceeded`]; the store's.
+    async fn has_room(&self, tenant: &Tenant, bytes: u64) -> Result<(), Error>;
+
+    /// Called after the terms of a tenant have changed, and after it was deleted. When it returns,
+    /// this node keeps to the change.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn terms_changed(&self, tenant: &Tenant) -> Result<(), Error>;
+
+    /// What a tenant uses now, and has used since the node started.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn usage(&self, tenant: &Tenant) -> Result<TenantUsage, Error>;
+
     fn now(&self) -> Timestamp;
 
     /// Whether the node takes requests.
@@ -223,6 +252,57 @@ pub struct Invoked {
     pub memory_bytes: u64,
 }
 
+/// What a tenant uses, beside what it may.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TenantUsage {
+    /// When counting began.
+    pub since: Timestamp,
+    /// With the defaults of the node.
+    pub quota: Quota,
+    pub total: Used,
+    pub by_function: Vec<FunctionUsage>,
+    /// Calls that run now.
+    pub running: u64,
+    /// Linear memory of its instances now.
+    pub memory_bytes: u64,
+    /// What is deployed and kept now.
+    pub kept: Kept,
+}
+
+/// What was used since counting began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Used {
+    /// Calls of functions, whatever called them.
+    pub requests: u64,
+    /// Calls that gave no answer, or a failure.
+    pub errors: u64,
+    pub cpu_us: u64,
+    /// The most linear memory at one time: of one call, or of the tenant in all.
+    pub memory_bytes_peak: u64,
+    /// Bytes exchanged with other hosts.
+    pub egress_bytes: u64,
+    pub log_bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionUsage {
+    pub app: weft_id::App,
+    pub function: weft_id::Function,
+    pub used: Used,
+}
+
+/// What quotas bound of that which is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Kept {
+    /// Functions and workflows that are deployed.
+    pub functions: u64,
+    /// Components of all revisions, key-value pairs, secrets and connections.
+    pub stored_bytes: u64,
+    /// Orchestrations and entities.
+    pub instances: u64,
+    pub history_bytes: u64,
+}
+
 /// Why a direct call gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum InvokeError {
@@ -237,6 +317,9 @@ pub enum InvokeError {
     /// As many calls run as may; another try may succeed.
     #[error("{0}")]
     Busy(String),
+    /// The tenant has used up a rate of its quota.
+    #[error("{}", .0.detail())]
+    Limited(Problem),
     /// The host failed.
     #[error("the function could not be run: {0}")]
     Internal(String),

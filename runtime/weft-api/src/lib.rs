@@ -11,6 +11,7 @@
 //! - a deployment reads the active revision, changes it and appends the result, and does so again
 //!   when somebody else was faster, so that no upload is lost.
 
+mod audit;
 pub mod auth;
 mod body;
 mod config;
@@ -37,7 +38,8 @@ use weft_store::Store;
 pub use config::Config;
 pub use durable::{DURABLE_PATH, router as durable_router};
 pub use host::{
-    Call, DeployedWorkflow, Host, InvokeError, Invoked, PrepareError, Prepared, Rehearsed,
+    Call, DeployedWorkflow, FunctionUsage, Host, InvokeError, Invoked, Kept, PrepareError,
+    Prepared, Rehearsed, TenantUsage, Used,
 };
 pub use logs::LogBook;
 pub use openapi::document as openapi_document;

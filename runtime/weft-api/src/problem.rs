@@ -34,16 +34,18 @@ pub enum Kind {
     NameConflict,
     NotInvocable,
     Busy,
+    RateLimited,
     Internal,
     FunctionFailed,
     FunctionTrapped,
     Unavailable,
     FunctionTimeout,
+    QuotaExceeded,
     StorageFull,
 }
 
 impl Kind {
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::MalformedJson,
         Self::InvalidRequest,
         Self::Unauthenticated,
@@ -65,11 +67,13 @@ impl Kind {
         Self::NameConflict,
         Self::NotInvocable,
         Self::Busy,
+        Self::RateLimited,
         Self::Internal,
         Self::FunctionFailed,
         Self::FunctionTrapped,
         Self::Unavailable,
         Self::FunctionTimeout,
+        Self::QuotaExceeded,
         Self::StorageFull,
     ];
 
@@ -142,6 +146,11 @@ impl Kind {
                 "This kind of function is called in another way",
             ),
             Self::Busy => (S::TOO_MANY_REQUESTS, "busy", "Too many calls at one time"),
+            Self::RateLimited => (
+                S::TOO_MANY_REQUESTS,
+                "rate-limited",
+                "The tenant has used up a rate of its quota",
+            ),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "The node failed"),
             Self::FunctionFailed => (S::BAD_GATEWAY, "function-failed", "The function failed"),
             Self::FunctionTrapped => (
@@ -155,6 +164,11 @@ impl Kind {
                 "function-timeout",
                 "The function took too long",
             ),
+            Self::QuotaExceeded => (
+                S::INSUFFICIENT_STORAGE,
+                "quota-exceeded",
+                "The tenant keeps all that its quota allows",
+            ),
             Self::StorageFull => (
                 S::INSUFFICIENT_STORAGE,
                 "storage-full",
@@ -166,6 +180,12 @@ impl Kind {
     #[must_use]
     pub fn status(self) -> StatusCode {
         self.row().0
+    }
+
+    /// The last part of the `type`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().1
     }
 
     /// The problem document's `type`.
@@ -200,6 +220,17 @@ impl Problem {
             members: Map::new(),
             retry_after_s: None,
         }
+    }
+
+    /// A tenant has used up a rate of its quota.
+    #[must_use]
+    pub fn limited(quota: &str, max: u64, retry_after: std::time::Duration) -> Self {
+        let seconds = u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX);
+        let detail = format!("the tenant has used up its quota: {quota} is limited to {max}");
+        Self::new(Kind::RateLimited, detail)
+            .with("quota", quota)
+            .with("limit", max)
+            .retry_after(seconds.saturating_add(1))
     }
 
     /// Adds a member to the document.
@@ -282,6 +313,8 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
+        // For whoever writes down what became of the request.
+        response.extensions_mut().insert(self.kind);
         response
     }
 }
@@ -304,6 +337,9 @@ impl From<weft_store::Error> for Problem {
             Error::NotRewindable(_) => Self::new(Kind::Conflict, detail),
             Error::Conflict => Self::new(Kind::Conflict, detail),
             Error::TooLarge(_) => Self::new(Kind::TooLarge, detail),
+            Error::QuotaExceeded { quota, max } => Self::new(Kind::QuotaExceeded, detail)
+                .with("quota", quota)
+                .with("limit", max),
             Error::Full => Self::new(Kind::StorageFull, detail),
             Error::LeaseLost | Error::Unavailable { .. } => {
                 tracing::warn!(cause = %detail, "the store did not answer a request");
@@ -346,6 +382,7 @@ impl From<InvokeError> for Problem {
             InvokeError::Trapped(_) => Self::new(Kind::FunctionTrapped, detail),
             InvokeError::TimedOut { .. } => Self::new(Kind::FunctionTimeout, detail),
             InvokeError::Busy(_) => Self::new(Kind::Busy, detail).retry_after(1),
+            InvokeError::Limited(limited) => limited,
             InvokeError::Internal(_) => Self::internal(detail),
         }
     }

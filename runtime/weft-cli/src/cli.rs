@@ -6,8 +6,9 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup, build, completions, connections, deploy, dev, doctor, entities, expr, functions,
-    inspect, instances, keys, logs, new, revisions, secrets, start, tenants, test, up, workflows,
+    audit, backup, build, completions, connections, deploy, dev, doctor, entities, expr, functions,
+    inspect, instances, keys, logs, new, revisions, secrets, start, tenants, test, up, usage,
+    workflows,
 };
 use crate::context::Target;
 
@@ -56,12 +57,16 @@ enum Command {
     /// Connections of an app's workflows: list, show, set, delete
     #[command(subcommand)]
     Connections(connections::Command),
-    /// API keys: create, list, delete
+    /// API keys: create, list, rotate, delete
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Tenants: create, list
+    /// Tenants: create, list, delete, their quotas
     #[command(subcommand)]
     Tenants(tenants::Command),
+    /// What a tenant uses and keeps, beside its quota
+    Usage,
+    /// Who managed what, the newest first
+    Audit(audit::Args),
     /// Copy a node's data, while it runs or not
     Backup(backup::BackupArgs),
     /// Make a node's data of a backup
@@ -111,6 +116,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Connections(command) => block_on(connections::run(command, target)),
         Command::Keys(command) => block_on(keys::run(command, target)),
         Command::Tenants(command) => block_on(tenants::run(command, target)),
+        Command::Usage => block_on(usage::run(target)),
+        Command::Audit(args) => block_on(audit::run(&args, target)),
         Command::Logs(args) => block_on(logs::run(args, target)),
         Command::Doctor(args) => block_on(doctor::run(args, target)),
         Command::Expr(args) => expr::run(&args, target),

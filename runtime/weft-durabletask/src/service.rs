@@ -108,7 +108,7 @@ fn refused(error: Error) -> Status {
         }
         Error::TooLarge(_) => Status::invalid_argument(text),
         Error::Conflict => Status::aborted(text),
-        Error::Full => Status::resource_exhausted(text),
+        Error::QuotaExceeded { .. } | Error::Full => Status::resource_exhausted(text),
         Error::LeaseLost | Error::Unavailable { .. } | Error::Broken { .. } => {
             tracing::warn!(cause = %text, "the store did not answer a call");
             Status::unavailable("the store does not answer now")

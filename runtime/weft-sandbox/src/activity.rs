@@ -8,6 +8,7 @@ use weft_orchestration::{Failure, Payload};
 
 use crate::bindings::exports::weft::functions::activity;
 use crate::config::Invocation;
+use crate::metering::CallMeter;
 use crate::state::{Role, text_of};
 use crate::{CallError, Sandbox};
 
@@ -63,8 +64,24 @@ impl Sandbox {
         input: Payload,
         of: ActivityCall,
     ) -> Result<Completed, CallError> {
+        let meter = self.metering().call(&call.app, &call.function.name);
+        let _admitted = self.gate().admit(&call, &meter).await?;
+        let _running = meter.begin();
+        let ran = self.run_activity(call, input, of, &meter).await;
+        if ran.as_ref().map_or(true, |ran| ran.result.is_err()) {
+            meter.failed();
+        }
+        ran
+    }
+
+    async fn run_activity(
+        &self,
+        call: Invocation,
+        input: Payload,
+        of: ActivityCall,
+        meter: &CallMeter,
+    ) -> Result<Completed, CallError> {
         let output_max = self.config().guest.output_bytes_max;
-        let _admitted = self.gate().admit(&call).await?;
         let started = Instant::now();
         let loaded = self.load(call.component).await?;
         let indices = match loaded.plain.is_empty() {
@@ -92,6 +109,7 @@ impl Sandbox {
             wasmtime::Result::Ok(Some(result.map_err(Failure::from)))
         };
         let (result, busy) = timed(tokio::time::timeout(timeout, run)).await;
+        meter.cpu(busy);
         let result = match result {
             Ok(Ok(Some(result))) => result,
             Ok(Ok(None)) => return Err(CallError::NoRole("function of that name")),

@@ -10,6 +10,7 @@ use weft_id::{AppId, Function, Tenant};
 
 use crate::CallError;
 use crate::config::{Admission, Invocation};
+use crate::metering::CallMeter;
 
 /// Entries are as many as tenants and functions have been called.
 pub(crate) struct Gate {
@@ -19,13 +20,23 @@ pub(crate) struct Gate {
 
 #[derive(Default)]
 struct Places {
-    tenants: HashMap<Tenant, Arc<Semaphore>>,
-    functions: HashMap<AppId, HashMap<Function, FunctionPlaces>>,
+    tenants: HashMap<Tenant, Room>,
+    functions: HashMap<AppId, HashMap<Function, Room>>,
 }
 
-struct FunctionPlaces {
-    max: u32,
+/// Places of which the number may be set anew.
+struct Room {
+    max: usize,
     semaphore: Arc<Semaphore>,
+}
+
+impl Room {
+    fn new(max: usize) -> Self {
+        Self {
+            max,
+            semaphore: Arc::new(Semaphore::new(max)),
+        }
+    }
 }
 
 /// A running invocation's place, given back when dropped.
@@ -43,13 +54,20 @@ impl Gate {
     }
 
     /// # Errors
-    /// [`CallError::Busy`] when no place was free in time.
-    pub(crate) async fn admit(&self, call: &Invocation) -> Result<Admitted, CallError> {
-        let (tenant, function) = self.semaphores(call);
+    /// [`CallError::Busy`] when no place was free in time; [`CallError::Limited`] while the tenant
+    /// has used more processor time than it may.
+    pub(crate) async fn admit(
+        &self,
+        call: &Invocation,
+        meter: &CallMeter,
+    ) -> Result<Admitted, CallError> {
+        meter.tenant().admit_cpu()?;
+        let asked = usize::try_from(meter.tenant().concurrency_max()).unwrap_or(usize::MAX);
+        let max = asked.min(self.settings.per_tenant);
+        let (tenant, function) = self.semaphores(call, max);
         let wait = self.settings.wait_max;
         let tenant_name = &call.app.tenant;
         let tenant = acquire(tenant, wait, || {
-            let max = self.settings.per_tenant;
             format!("tenant {tenant_name} runs {max} invocations already")
         });
         let tenant = tenant.await?;
@@ -63,29 +81,27 @@ impl Gate {
         })
     }
 
-    fn semaphores(&self, call: &Invocation) -> (Arc<Semaphore>, Arc<Semaphore>) {
+    fn semaphores(&self, call: &Invocation, tenant_max: usize) -> (Arc<Semaphore>, Arc<Semaphore>) {
         let mut places = self.places.lock().expect("no panic while it is held");
         let places = &mut *places;
         let tenant = match places.tenants.get(&call.app.tenant) {
-            Some(semaphore) => Arc::clone(semaphore),
-            None => {
-                let semaphore = Arc::new(Semaphore::new(self.settings.per_tenant));
-                let name = call.app.tenant.clone();
-                places.tenants.insert(name, Arc::clone(&semaphore));
+            Some(known) if known.max == tenant_max => Arc::clone(&known.semaphore),
+            Some(_) | None => {
+                let own = Room::new(tenant_max);
+                let semaphore = Arc::clone(&own.semaphore);
+                places.tenants.insert(call.app.tenant.clone(), own);
                 semaphore
             }
         };
-        let (name, max) = (&call.function.name, call.function.limits.concurrency);
+        let name = &call.function.name;
+        let max = call.function.limits.concurrency as usize;
         let known = places.functions.get(&call.app).and_then(|of| of.get(name));
         let function = match known {
-            Some(places) if places.max == max => Arc::clone(&places.semaphore),
+            Some(known) if known.max == max => Arc::clone(&known.semaphore),
             Some(_) | None => {
-                let semaphore = Arc::new(Semaphore::new(max as usize));
+                let own = Room::new(max);
+                let semaphore = Arc::clone(&own.semaphore);
                 let of = places.functions.entry(call.app.clone()).or_default();
-                let own = FunctionPlaces {
-                    max,
-                    semaphore: Arc::clone(&semaphore),
-                };
                 of.insert(name.clone(), own);
                 semaphore
             }

@@ -83,6 +83,7 @@ impl Sandbox {
 fn failed(error: &CallError) -> UploadError {
     match error {
         CallError::Busy(why) => UploadError::Busy(why.clone()),
+        CallError::Limited(limited) => UploadError::Busy(limited.to_string()),
         CallError::Internal(why) => UploadError::Internal(why.clone()),
         CallError::NoComponent(_)
         | CallError::NoRole(_)

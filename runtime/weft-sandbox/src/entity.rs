@@ -45,7 +45,8 @@ impl Sandbox {
     /// Nothing was run, for a reason that lies outside of the operations: [`CallError::Busy`],
     /// [`CallError::Internal`], [`CallError::NoRole`], [`CallError::NoComponent`].
     pub async fn operate(&self, call: Invocation, batch: Batch) -> Result<BatchDone, CallError> {
-        let _admitted = self.gate().admit(&call).await?;
+        let meter = self.metering().call(&call.app, &call.function.name);
+        let _admitted = self.gate().admit(&call, &meter).await?;
         let loaded = self.load(call.component).await?;
         let started = Instant::now();
         let mut done = BatchDone {
@@ -59,10 +60,19 @@ impl Sandbox {
             }
             let operating = Operating::on(done.state.clone());
             let run = self.run_one(&call, &loaded, &batch, operation, &operating);
-            let result = match run.await {
+            let running = meter.begin();
+            let ran = meter.timed(run).await;
+            drop(running);
+            if ran.as_ref().map_or(true, Result::is_err) {
+                meter.failed();
+            }
+            let result = match ran {
                 Ok(result) => result,
                 Err(
-                    error @ (CallError::Busy(_) | CallError::Internal(_) | CallError::NoRole(_)),
+                    error @ (CallError::Busy(_)
+                    | CallError::Limited(_)
+                    | CallError::Internal(_)
+                    | CallError::NoRole(_)),
                 ) => {
                     if done.results.is_empty() {
                         return Err(error);

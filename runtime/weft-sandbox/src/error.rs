@@ -5,6 +5,8 @@ use std::time::Duration;
 use weft_orchestration::{Failure, failure_kind};
 use weft_store::Digest;
 
+use crate::metering::Limited;
+
 /// The sandbox cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
@@ -75,6 +77,9 @@ pub enum CallError {
     /// Too much runs already; the same call may succeed later.
     #[error("{0}")]
     Busy(String),
+    /// The tenant has used up what it may for now.
+    #[error(transparent)]
+    Limited(#[from] Limited),
     #[error("component {0} is not stored here")]
     NoComponent(Digest),
     #[error("the component holds no {0}")]
@@ -112,7 +117,11 @@ impl CallError {
             | Self::NoResponse
             | Self::ErrorResponse(_)
             | Self::NoRole(_) => true,
-            Self::Busy(_) | Self::NoComponent(_) | Self::BadRequest(_) | Self::Internal(_) => false,
+            Self::Busy(_)
+            | Self::Limited(_)
+            | Self::NoComponent(_)
+            | Self::BadRequest(_)
+            | Self::Internal(_) => false,
         }
     }
 
@@ -121,7 +130,7 @@ impl CallError {
     pub fn to_failure(&self) -> Failure {
         let message = self.to_string();
         match self {
-            Self::Busy(_) => Failure::transient("busy", message),
+            Self::Busy(_) | Self::Limited(_) => Failure::transient("busy", message),
             Self::Internal(_) => Failure::transient("internal", message),
             Self::Timeout(_) => Failure::transient("timeout", message),
             Self::NoComponent(_) | Self::NoRole(_) => {

@@ -18,6 +18,7 @@ use weft_orchestration::{
 use crate::bindings::weft::functions::types;
 use crate::config::Invocation;
 use crate::loaded::Loaded;
+use crate::metering::CallMeter;
 use crate::state::{Role, read};
 use crate::{CallError, Sandbox};
 
@@ -113,6 +114,7 @@ pub struct Execution {
     call: Invocation,
     loaded: Arc<Loaded>,
     durable: Arc<Durable>,
+    meter: CallMeter,
     stage: Stage,
 }
 
@@ -132,6 +134,7 @@ impl Sandbox {
         let loaded = self.load(call.component).await?;
         loaded.orchestrator()?;
         Ok(Execution {
+            meter: self.metering().call(&call.app, &call.function.name),
             sandbox: self.clone(),
             call,
             loaded,
@@ -188,8 +191,10 @@ impl Execution {
     }
 
     async fn run(&mut self, stage: Stage) -> Result<(), CallError> {
+        self.meter.tenant().admit_cpu()?;
         let mut guest = match stage {
             Stage::Parked(guest) => guest,
+            // One that is replayed counts again: that is what it takes.
             Stage::Fresh => match self.start() {
                 Some(guest) => guest,
                 None => {
@@ -204,7 +209,11 @@ impl Execution {
             }
         };
         let turn_max = self.sandbox.config().guest.turn_max;
-        let outcome = until_parked(&self.durable, &mut guest, turn_max).await;
+        let work = until_parked(&self.durable, &mut guest, turn_max);
+        let outcome = self.meter.timed(work).await;
+        if matches!(&outcome, Some(Err(_) | Ok(Err(_)))) {
+            self.meter.failed();
+        }
         match outcome {
             None => self.stage = Stage::Parked(guest),
             Some(Ok(returned)) => {
@@ -227,6 +236,7 @@ impl Execution {
     /// The code, ready to be polled for the first time.
     fn start(&self) -> Option<Guest> {
         let start = self.durable.replay().begin()?;
+        drop(self.meter.begin());
         let role = Role::Orchestrator(Arc::clone(&self.durable));
         let name = self.call.function.name.clone();
         let turn_max = self.sandbox.config().guest.turn_max;

@@ -46,7 +46,10 @@ impl Sandbox {
         B::Error: Into<BoxError>,
     {
         let limits = self.config().guest;
-        let admitted = self.gate().admit(&call).await?;
+        let meter = self.metering().call(&call.app, &call.function.name);
+        meter.tenant().admit_request()?;
+        let admitted = self.gate().admit(&call, &meter).await?;
+        let running = meter.begin();
         let loaded = self.load(call.component).await?;
         loaded.http()?;
         let request = prepare(&call, request, limits.request_bytes_max)?;
@@ -76,6 +79,7 @@ impl Sandbox {
             .map_err(bad)?;
         let out = http.new_response_outparam(sender).map_err(bad)?;
         let home = Arc::downgrade(self.rested());
+        let counted = meter.clone();
         let guest = async move {
             let handle = async {
                 let proxy = match proxy {
@@ -92,15 +96,22 @@ impl Sandbox {
             let result = tokio::time::timeout(timeout, handle).await;
             let result: Result<_, wasmtime::Error> = match result {
                 Ok(result) => result,
-                Err(_) => return Err(CallError::Timeout(timeout)),
+                Err(_) => {
+                    counted.failed();
+                    return Err(CallError::Timeout(timeout));
+                }
             };
             let result = match result {
                 Ok(proxy) => Ok(Warm::after(store, proxy, left, &home)),
-                Err(error) => Err(store.data().explain(&error)),
+                Err(error) => {
+                    counted.failed();
+                    Err(store.data().explain(&error))
+                }
             };
-            drop(admitted);
+            drop((admitted, running));
             result
         };
+        let guest = async move { meter.timed(guest).await };
         let (answer, work) = first_answer(Box::pin(guest), receiver).await?;
         let response = answer.map_err(|code| CallError::ErrorResponse(format!("{code:?}")))?;
         let (bytes_max, idle_max) = (limits.output_bytes_max, limits.idle_max);

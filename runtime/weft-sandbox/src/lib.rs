@@ -29,6 +29,7 @@ mod http;
 mod inspect;
 mod loaded;
 mod logs;
+mod metering;
 mod native;
 mod plain;
 mod prepare;
@@ -46,6 +47,7 @@ pub use egress::{Cidr, ClientIdentity, InvalidCidr, Outbound, OutboundError, Out
 pub use error::{CallError, SetupError, UploadError};
 pub use execution::Execution;
 pub use inspect::inspect;
+pub use metering::{Limited, MeterUsage, Metering, TenantMeter};
 pub use prepare::Prepared;
 pub use sandbox::Sandbox;
 pub use services::{

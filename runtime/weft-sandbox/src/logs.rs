@@ -16,6 +16,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use crate::config::Invocation;
+use crate::metering::CallMeter;
 use crate::services::{LogLevel, LogRecord, LogSink};
 
 /// A line that does not end is cut here.
@@ -32,6 +33,7 @@ struct Shared {
     sink: Arc<dyn LogSink>,
     call: Invocation,
     bytes_max: usize,
+    meter: CallMeter,
     state: Mutex<State>,
 }
 
@@ -45,11 +47,17 @@ struct State {
 }
 
 impl Logs {
-    pub(crate) fn new(sink: Arc<dyn LogSink>, call: Invocation, bytes_max: usize) -> Self {
+    pub(crate) fn new(
+        sink: Arc<dyn LogSink>,
+        call: Invocation,
+        bytes_max: usize,
+        meter: CallMeter,
+    ) -> Self {
         Self(Arc::new(Shared {
             sink,
             call,
             bytes_max,
+            meter,
             state: Mutex::new(State {
                 left: bytes_max,
                 dropped: 0,
@@ -78,7 +86,7 @@ impl Logs {
         let len = context.len() + message.len();
         {
             let mut state = self.0.state();
-            if len > state.left {
+            if len > state.left || !self.0.meter.log(len as u64) {
                 state.dropped += len as u64;
                 return;
             }
@@ -128,7 +136,10 @@ impl Shared {
                 let over = state.tail.len().saturating_sub(TAIL_BYTES_MAX);
                 state.tail.drain(..over);
             }
-            let kept = bytes.len().min(state.left);
+            let mut kept = bytes.len().min(state.left);
+            if kept > 0 && !self.meter.log(kept as u64) {
+                kept = 0;
+            }
             state.left -= kept;
             state.dropped += (bytes.len() - kept) as u64;
             let partial = match level {
@@ -172,7 +183,7 @@ impl Shared {
         self.line(LogLevel::Info, &stdout);
         self.line(LogLevel::Error, &stderr);
         if dropped > 0 {
-            let text = format!("{dropped} bytes of log were dropped: the limit was reached");
+            let text = format!("{dropped} bytes of log were dropped: a limit was reached");
             self.emit(LogLevel::Warn, text);
         }
     }

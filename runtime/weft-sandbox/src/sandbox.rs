@@ -17,6 +17,7 @@ use crate::config::{Config, Invocation};
 use crate::egress::Egress;
 use crate::engine::{self, Ticker};
 use crate::loaded::Loaded;
+use crate::metering::Metering;
 use crate::native::NativeStore;
 use crate::reuse::Rested;
 use crate::services::Services;
@@ -97,6 +98,10 @@ impl Sandbox {
         &self.0.config
     }
 
+    pub(crate) fn metering(&self) -> &Metering {
+        &self.0.services.metering
+    }
+
     pub(crate) fn gate(&self) -> &Gate {
         &self.0.gate
     }
@@ -115,6 +120,12 @@ impl Sandbox {
             services: &inner.services,
             egress: &inner.egress,
             live: &inner.live,
+            meter: match role {
+                Role::Describe => Metering::nobody(),
+                Role::Http | Role::Activity | Role::Orchestrator(_) | Role::Entity(_) => {
+                    self.metering().call(&call.app, &call.function.name)
+                }
+            },
             call,
             role,
             timeout,

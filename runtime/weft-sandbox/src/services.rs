@@ -10,6 +10,8 @@ use weft_store::{
     Digest, EntityFilter, EntityPage, Family, Filter, IdReuse, KeyValue, LargePayloads, PageRequest,
 };
 
+use crate::metering::Metering;
+
 /// Everything that is handed to a sandbox.
 #[derive(Clone)]
 pub struct Services {
@@ -20,6 +22,8 @@ pub struct Services {
     /// What replays name and guests are to read.
     pub payloads: Arc<dyn LargePayloads>,
     pub log: Arc<dyn LogSink>,
+    /// What tenants use, and may use.
+    pub metering: Metering,
 }
 
 /// Where components are kept, for those whose native code is gone.

@@ -25,6 +25,7 @@ use crate::engine::TICK;
 use crate::entity::Operating;
 use crate::execution::Durable;
 use crate::logs::Logs;
+use crate::metering::{CallMeter, Limited};
 use crate::services::{LogLevel, Services};
 use crate::{CallError, virtual_wasi};
 
@@ -131,6 +132,7 @@ pub(crate) struct NewStore<'a> {
     pub(crate) services: &'a Arc<Services>,
     pub(crate) egress: &'a Arc<Egress>,
     pub(crate) live: &'a Arc<AtomicU64>,
+    pub(crate) meter: CallMeter,
     pub(crate) call: Invocation,
     pub(crate) role: Role,
     pub(crate) timeout: Duration,
@@ -140,7 +142,8 @@ impl NewStore<'_> {
     pub(crate) fn build(self) -> Store<State> {
         let limits = self.limits;
         let sink = Arc::clone(&self.services.log);
-        let logs = Logs::new(sink, self.call.clone(), limits.log_bytes_max);
+        let meter = self.meter;
+        let logs = Logs::new(sink, self.call.clone(), limits.log_bytes_max, meter.clone());
         let mut wasi = WasiCtx::builder();
         wasi.stdout(logs.stream(LogLevel::Info))
             .stderr(logs.stream(LogLevel::Error))
@@ -157,8 +160,8 @@ impl NewStore<'_> {
         http.set_field_size_limit(limits.header_bytes_max);
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.resources_max);
-        let hooks = Hooks::new(self.egress, &self.call, &self.role, &logs);
-        let bounds = Bounds::new(limits, self.call.function.limits.memory_mib);
+        let hooks = Hooks::new(self.egress, &self.call, &self.role, &logs, &meter);
+        let bounds = Bounds::new(limits, self.call.function.limits.memory_mib, meter);
         let state = State {
             table,
             wasi: wasi.build(),
@@ -294,12 +297,21 @@ pub(crate) struct Bounds {
     hostcall_bytes_max: usize,
     pub(crate) payload_bytes_max: usize,
     exceeded: Option<Exceeded>,
+    meter: CallMeter,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Exceeded {
-    Memory { max: usize, wanted: usize },
-    Table { max: usize, wanted: usize },
+    Memory {
+        max: usize,
+        wanted: usize,
+    },
+    Table {
+        max: usize,
+        wanted: usize,
+    },
+    /// All instances of the tenant together have what they may.
+    Tenant(Limited),
 }
 
 impl Exceeded {
@@ -307,6 +319,7 @@ impl Exceeded {
         let (what, max, wanted, unit) = match self {
             Self::Memory { max, wanted } => ("memory", max, wanted, "bytes"),
             Self::Table { max, wanted } => ("table elements", max, wanted, "elements"),
+            Self::Tenant(limited) => return limited.into(),
         };
         let tail = tail.map(|tail| format!("; {tail}")).unwrap_or_default();
         CallError::Limit {
@@ -318,7 +331,7 @@ impl Exceeded {
 }
 
 impl Bounds {
-    fn new(limits: &GuestLimits, memory_mib: u32) -> Self {
+    fn new(limits: &GuestLimits, memory_mib: u32, meter: CallMeter) -> Self {
         Self {
             memory_bytes: 0,
             memory_bytes_max: (memory_mib as usize) << 20,
@@ -327,12 +340,19 @@ impl Bounds {
             hostcall_bytes_max: limits.hostcall_bytes_max,
             payload_bytes_max: limits.payload_bytes_max,
             exceeded: None,
+            meter,
         }
     }
 
     /// Bytes of linear memory, which never shrinks.
     pub(crate) fn memory_bytes(&self) -> u64 {
         self.memory_bytes as u64
+    }
+}
+
+impl Drop for Bounds {
+    fn drop(&mut self) {
+        self.meter.shrink(self.memory_bytes as u64);
     }
 }
 
@@ -347,6 +367,11 @@ impl ResourceLimiter for Bounds {
         let max = self.memory_bytes_max;
         if wanted > max {
             self.exceeded = Some(Exceeded::Memory { max, wanted });
+            return Ok(false);
+        }
+        let more = (wanted - self.memory_bytes) as u64;
+        if let Err(limited) = self.meter.grow(more, wanted as u64) {
+            self.exceeded = Some(Exceeded::Tenant(limited));
             return Ok(false);
         }
         self.memory_bytes = wanted;

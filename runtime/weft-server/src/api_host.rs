@@ -5,20 +5,23 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use weft_api::{
-    Call, DeployedWorkflow, Host, InvokeError, Invoked, PrepareError, Prepared, Rehearsed,
-    Responders,
+    Call, DeployedWorkflow, FunctionUsage, Host, InvokeError, Invoked, PrepareError, Prepared,
+    Problem, Rehearsed, Responders, TenantUsage, Used,
 };
 use weft_app::FunctionKind;
 use weft_durabletask::Workers;
 use weft_id::{AppId, Component, Tenant};
 use weft_orchestration::{Failure, Limits, Rehearsal, Replay, Timestamp};
-use weft_sandbox::{ActivityCall, CallError, Invocation, Sandbox, UploadError};
+use weft_sandbox::{
+    ActivityCall, CallError, Invocation, Limited, MeterUsage, Metering, Sandbox, UploadError,
+};
 use weft_store::{Error, Instance, RevisionId, Sealed, SealedKind, Store, fill_in_within};
 use weft_worker::Clock;
 use weft_workflow::run::CallbackKey;
 use weft_workflow::trigger::{Entry, Told, WATCH};
 
 use crate::deployments::Deployments;
+use crate::quota::Quotas;
 use crate::runner::run_bytes_max;
 use crate::served::Served;
 use crate::triggers::Triggers;
@@ -38,6 +41,9 @@ pub(crate) struct ApiHost {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) vaults: Arc<Vaults>,
     pub(crate) limits: Limits,
+    pub(crate) quotas: Arc<Quotas>,
+    pub(crate) metering: Metering,
+    pub(crate) started: Timestamp,
 }
 
 #[async_trait]
@@ -222,6 +228,38 @@ impl Host for ApiHost {
         self.vaults.forget(app);
     }
 
+    fn admit(&self, tenant: &Tenant) -> Result<(), Problem> {
+        self.metering.of(tenant).admit_request().map_err(limited)
+    }
+
+    async fn has_room(&self, tenant: &Tenant, bytes: u64) -> Result<(), Error> {
+        self.quotas.has_room(tenant, bytes).await
+    }
+
+    async fn terms_changed(&self, tenant: &Tenant) -> Result<(), Error> {
+        self.quotas.read_terms(Some(tenant)).await
+    }
+
+    async fn usage(&self, tenant: &Tenant) -> Result<TenantUsage, Error> {
+        let meter = self.metering.of(tenant);
+        let functions = meter.functions().into_iter();
+        Ok(TenantUsage {
+            since: self.started,
+            quota: meter.quota(),
+            total: used(meter.usage()),
+            by_function: functions
+                .map(|(app, function, usage)| FunctionUsage {
+                    app,
+                    function,
+                    used: used(usage),
+                })
+                .collect(),
+            running: meter.running(),
+            memory_bytes: meter.memory_bytes(),
+            kept: self.quotas.kept(tenant).await?,
+        })
+    }
+
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -290,9 +328,26 @@ fn refused(error: UploadError) -> PrepareError {
     }
 }
 
+/// As the answers of the node say it.
+pub(crate) fn limited(limited: Limited) -> Problem {
+    Problem::limited(limited.quota, limited.max, limited.retry_after)
+}
+
+fn used(usage: MeterUsage) -> Used {
+    Used {
+        requests: usage.requests,
+        errors: usage.errors,
+        cpu_us: usage.cpu_us,
+        memory_bytes_peak: usage.memory_bytes_peak,
+        egress_bytes: usage.egress_bytes,
+        log_bytes: usage.log_bytes,
+    }
+}
+
 fn failed(error: CallError) -> InvokeError {
     let text = error.to_string();
     match error {
+        CallError::Limited(by) => InvokeError::Limited(limited(by)),
         CallError::Busy(_) => InvokeError::Busy(text),
         CallError::Timeout(limit) => InvokeError::TimedOut {
             limit_ms: millis(limit),

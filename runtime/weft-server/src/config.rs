@@ -1,10 +1,13 @@
 //! What an operator says, and what the node makes of it.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+use weft_app::Quota;
+use weft_id::Tenant;
 use weft_sandbox::Cidr;
 
 const FILE: &str = "weft.server.toml";
@@ -36,6 +39,12 @@ pub struct Settings {
     pub payload_max: Option<u32>,
     /// How the node's own log is written (default text).
     pub log_format: Option<LogFormat>,
+    /// What bounds tenants whose own quota says nothing (default: nothing does).
+    pub quota: Quota,
+    /// Tenants that are to be there, with their terms.
+    pub tenants: BTreeMap<Tenant, TenantSettings>,
+    /// For how many days the audit log is kept (default 365).
+    pub audit_days: Option<u32>,
     /// What secrets are sealed with, in 64 hexadecimal digits (default: a file of the data folder).
     /// For the environment: what stands on a command line or in a file is seen by others.
     #[serde(skip)]
@@ -43,6 +52,13 @@ pub struct Settings {
     /// Where the node gets tokens for its own identity, and what it shows there.
     #[serde(skip)]
     pub identity: Option<(String, String)>,
+}
+
+/// A tenant in the file: what stands there is set at every start, the rest is left as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TenantSettings {
+    pub quota: Option<Quota>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -122,6 +138,13 @@ impl Settings {
             public_url: self.public_url.or(lower.public_url),
             payload_max: self.payload_max.or(lower.payload_max),
             log_format: self.log_format.or(lower.log_format),
+            quota: self.quota.over(lower.quota),
+            tenants: {
+                let mut tenants = lower.tenants;
+                tenants.extend(self.tenants);
+                tenants
+            },
+            audit_days: self.audit_days.or(lower.audit_days),
             secrets_key: self.secrets_key.or(lower.secrets_key),
             identity: self.identity.or(lower.identity),
         }
@@ -163,6 +186,9 @@ impl Settings {
                 .collect::<Result<_, _>>()?,
             public_url: self.public_url,
             payload_bytes_max: payload_mib as usize * (1 << 20),
+            quota: self.quota,
+            tenants: self.tenants,
+            audit_kept: Duration::from_secs(u64::from(self.audit_days.unwrap_or(365)) * 86_400),
             compiler,
             connections_max: 8192,
             admin_connections_max: 256,
@@ -198,6 +224,10 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Bytes of one input, output, event or entity state.
     pub payload_bytes_max: usize,
+    /// What bounds tenants whose own quota says nothing.
+    pub quota: Quota,
+    pub tenants: BTreeMap<Tenant, TenantSettings>,
+    pub audit_kept: Duration,
     /// A program that calls [`crate::compile`] when its only argument is `compile`.
     pub compiler: PathBuf,
     /// Connections of the data plane at one time; more wait.
@@ -231,6 +261,25 @@ mod tests {
         assert_eq!(config.storage, Storage::Memory);
         assert_eq!(config.http.port(), 80);
         assert_eq!(config.admin.port(), 7072);
+    }
+
+    #[test]
+    fn tenants_and_their_quotas_stand_in_the_file() {
+        let file = settings(
+            "[quota]\nconcurrency = 10\n[tenants.acme]\nquota = { functions = 3 }\n[tenants.b]",
+        );
+        let config = file.resolve("weft".into()).unwrap();
+        assert_eq!(config.quota.concurrency, Some(10));
+        let acme = &config.tenants[&"acme".parse().unwrap()];
+        assert_eq!(acme.quota.unwrap().functions, Some(3));
+        assert_eq!(config.tenants[&"b".parse().unwrap()].quota, None);
+        for fault in [
+            "[quota]\nfunctoins = 1",
+            "[tenants.No]",
+            "[tenants.a]\nkey = 1",
+        ] {
+            assert!(toml::from_str::<Settings>(fault).is_err(), "{fault}");
+        }
     }
 
     #[test]

@@ -100,6 +100,7 @@ pub(crate) async fn new_operator_key(
     let new = NewKey {
         tenant: None,
         role: Role::Operator,
+        apps: None,
         label: "made by the node".to_owned(),
         expires_at: None,
     };

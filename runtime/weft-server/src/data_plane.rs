@@ -14,12 +14,13 @@ use weft_api::auth::authenticate;
 use weft_api::logs::{Level, Record, Source};
 use weft_api::{DURABLE_PATH, Kind, LogBook, Problem, is_workflow};
 use weft_app::{Auth, scope};
-use weft_id::{AppId, Tenant};
+use weft_id::AppId;
 use weft_store::Store;
 use weft_telemetry::Outcome;
 use weft_trigger::{AppRoutes, Gateway, Host, Observed, Refused};
 use weft_worker::Clock;
 
+use crate::api_host::limited;
 use crate::deployments::Deployments;
 use crate::linger::RequestBody;
 
@@ -93,6 +94,7 @@ fn problem(refused: Refused) -> Response<Body> {
             Problem::new(Kind::TooLarge, detail).with("limit_bytes", bytes_max)
         }
         Refused::Busy(why) => Problem::new(Kind::Busy, why).retry_after(1),
+        Refused::Limited(by) => limited(by),
         Refused::Unavailable => {
             Problem::new(Kind::Unavailable, "the node cannot answer now").retry_after(1)
         }
@@ -126,7 +128,7 @@ impl Host for DataHost {
         }
     }
 
-    async fn authorize(&self, request: &Parts, tenant: &Tenant, auth: Auth) -> Result<(), Refused> {
+    async fn authorize(&self, request: &Parts, app: &AppId, auth: Auth) -> Result<(), Refused> {
         let (headers, uri) = (&request.headers, &request.uri);
         let caller = authenticate(&*self.store, headers, uri, self.clock.now()).await;
         let caller = caller.map_err(|problem| match problem.kind() {
@@ -134,9 +136,9 @@ impl Host for DataHost {
             _ => Refused::Unavailable,
         })?;
         let caller = caller.ok_or(Refused::Unauthenticated)?;
-        if caller.may_call(tenant, auth) {
+        if caller.may_call(app, auth) {
             Ok(())
-        } else if caller.reaches(tenant) {
+        } else if caller.reaches_app(app) {
             Err(Refused::Forbidden)
         } else {
             Err(Refused::NotFound)

@@ -74,6 +74,7 @@ pub async fn inspect(
         }),
         client: Arc::clone(&client) as _,
         management: client,
+        metering: weft_sandbox::Metering::default(),
     };
     let config = weft_sandbox::Config::new(compiler, rand::random());
     let sandbox = Sandbox::new(config, services)?;

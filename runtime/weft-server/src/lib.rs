@@ -22,18 +22,20 @@ mod listen;
 mod management;
 mod metrics;
 mod node;
+mod quota;
 mod retention;
 mod runner;
 mod served;
 mod services;
 mod task_hub;
+mod tenants;
 mod triggers;
 mod vault;
 mod workflows;
 
 use std::process::ExitCode;
 
-pub use config::{Config, InvalidSettings, LogFormat, Settings, Storage};
+pub use config::{Config, InvalidSettings, LogFormat, Settings, Storage, TenantSettings};
 pub use expr::{ExpressionFault, evaluate};
 pub use inspect::{Inspected, NotAccepted, inspect};
 pub use node::{Node, NodeError, Parts, Ready};

@@ -21,7 +21,7 @@ use weft_api::auth::{Permission, authenticate};
 use weft_api::{Api, Kind, LogBook, Problem, Responders};
 use weft_connector::{Connector, Identity, IdentityEndpoint, ScriptLimits, Scripts};
 use weft_durabletask::Workers;
-use weft_sandbox::{GuestLimits, Outbound, Pool, Sandbox, Services};
+use weft_sandbox::{GuestLimits, Metering, Outbound, Pool, Sandbox, Services};
 use weft_store::{MemoryStore, NodeId, Store};
 use weft_store_sqlite::SqliteStore;
 use weft_telemetry::Metrics;
@@ -32,6 +32,7 @@ use weft_workflow::run::CallbackKey;
 use crate::api_host::ApiHost;
 use crate::data_plane::{DataHost, DataPlane};
 use crate::deployments::Deployments;
+use crate::quota::{Bounded, Quotas};
 use crate::runner::{Connected, SandboxRunner};
 use crate::served::Served;
 use crate::services::{BookSink, InstanceClient, StoredComponents};
@@ -39,7 +40,10 @@ use crate::task_hub::TaskHub;
 use crate::triggers::Triggers;
 use crate::vault::{Sealer, Vaults};
 use crate::workflows::Workflows;
-use crate::{Config, Storage, clock, data_dir, listen, metrics, retention, task_hub, triggers};
+use crate::{
+    Config, Storage, clock, data_dir, listen, metrics, quota, retention, task_hub, tenants,
+    triggers,
+};
 
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -142,6 +146,14 @@ impl Node {
         let limits_of_code = worker_config.limits;
         let last_lease = sqlite.as_ref().and_then(|sqlite| sqlite.last_lease());
         let clock = clock::not_before(clock, last_lease, worker_config.lease_ttl);
+        tenants::apply(&*store, &config.tenants, clock.now()).await?;
+        let metering = Metering::new(config.quota);
+        let quotas = Arc::new(Quotas::new(Arc::clone(&store), metering.clone()));
+        quotas.read_terms(None).await?;
+        let store: Arc<dyn Store> = Arc::new(Bounded {
+            inner: store,
+            quotas: Arc::clone(&quotas),
+        });
         let metrics = Arc::new(Metrics::default());
         let logs = Arc::new(LogBook::default());
         let deployments = Arc::new(Deployments::new(Arc::clone(&store), Arc::clone(&metrics)));
@@ -155,7 +167,10 @@ impl Node {
             CallbackKey::new(secret.as_bytes()),
         ));
         let responders = Responders::default();
-        let sandbox = Sandbox::new(sandbox_config, services(&store, &served, &clock, &logs))?;
+        let sandbox = Sandbox::new(
+            sandbox_config,
+            services(&store, &served, &clock, &logs, &metering),
+        )?;
         let sealer = Sealer::new(&secrets_key(&config)?);
         let vaults = Arc::new(Vaults::new(Arc::clone(&store), sealer));
         let key = operator_key(&config.storage, &*store, &*clock).await?;
@@ -202,6 +217,7 @@ impl Node {
             Arc::clone(&clock),
         );
         metrics::read_sandbox(&metrics, &sandbox);
+        metrics::read_tenants(&metrics, &metering, &quotas);
         metrics::read_worker(&metrics, worker.stats());
         if let Some(sqlite) = &sqlite {
             metrics::read_sqlite(&metrics, sqlite);
@@ -222,6 +238,9 @@ impl Node {
                 clock: Arc::clone(&clock),
                 vaults,
                 limits: limits_of_code,
+                quotas: Arc::clone(&quotas),
+                metering: metering.clone(),
+                started: clock.now(),
             }),
             logs: Arc::clone(&logs),
             config: Arc::new(weft_api::Config {
@@ -265,6 +284,13 @@ impl Node {
                 Arc::clone(&clock),
                 stopping.clone(),
             )),
+            tokio::spawn(retention::keep_audit(
+                Arc::clone(&store),
+                Arc::clone(&clock),
+                config.audit_kept,
+                stopping.clone(),
+            )),
+            tokio::spawn(quota::watch(quotas, metering, stopping.clone())),
             tokio::spawn(retention::keep(store, clock, stopping.clone())),
             tokio::spawn(triggers::keep(watched, stopping.clone())),
         ];
@@ -452,6 +478,7 @@ fn services(
     served: &Served,
     clock: &Arc<dyn Clock>,
     logs: &Arc<LogBook>,
+    metering: &Metering,
 ) -> Services {
     let client = Arc::new(InstanceClient {
         store: Arc::clone(store),
@@ -468,6 +495,7 @@ fn services(
             book: Arc::clone(logs),
             clock: Arc::clone(clock),
         }),
+        metering: metering.clone(),
     }
 }
 

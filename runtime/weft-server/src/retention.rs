@@ -21,6 +21,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 const PRECISION: u32 = 10;
 /// How long an ended run of a stateless workflow can be looked at.
 const STATELESS_KEPT: Duration = Duration::from_secs(120);
+const AUDIT_PAUSE: Duration = Duration::from_secs(3600);
 const STATELESS_PAUSE: Duration = Duration::from_secs(10);
 
 /// Runs until `stopping` says so.
@@ -64,6 +65,35 @@ pub(crate) async fn keep_stateless(
         }
         tokio::select! {
             () = tokio::time::sleep(STATELESS_PAUSE) => {}
+            _ = stopping.changed() => return,
+        }
+    }
+}
+
+/// Removes entries of the audit log that are older than `kept`. Runs until `stopping` says so.
+pub(crate) async fn keep_audit(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    kept: Duration,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let kept = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
+    loop {
+        let before = Timestamp::from_millis(clock.now().as_millis().saturating_sub(kept));
+        let trimmed = async {
+            while store.trim_audit(before, PORTION).await? > 0 {
+                tokio::task::yield_now().await;
+            }
+            Ok::<_, Error>(())
+        };
+        tokio::select! {
+            trimmed = trimmed => if let Err(error) = trimmed {
+                tracing::warn!(%error, "old entries of the audit log cannot be removed now");
+            },
+            _ = stopping.changed() => return,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(AUDIT_PAUSE) => {}
             _ = stopping.changed() => return,
         }
     }

@@ -170,6 +170,7 @@ pub(crate) fn refused(error: Error) -> ClientError {
         Error::AlreadyExists { .. } => ClientError::AlreadyExists,
         Error::Ended { .. } => ClientError::Ended,
         Error::TooLarge(why) => ClientError::Invalid(why),
+        error @ Error::QuotaExceeded { .. } => ClientError::Unavailable(error.to_string()),
         error @ (Error::StillOpen { .. } | Error::NotRewindable(_)) => {
             ClientError::Invalid(error.to_string())
         }

@@ -78,7 +78,14 @@ impl Node for TaskHub {
         caller
             .require(needed)
             .map_err(|problem| refused(&problem))?;
-        Ok(AppId::new(caller.tenant.unwrap_or_default(), app))
+        let app = AppId::new(caller.tenant.clone().unwrap_or_default(), app);
+        if !caller.reaches_app(&app) {
+            return Err(Status::permission_denied(format!(
+                "the key is not for the app {}",
+                app.app
+            )));
+        }
+        Ok(app)
     }
 
     async fn has_orchestrator(&self, app: &AppId, name: &str) -> Result<bool, Error> {

@@ -62,6 +62,7 @@ pub(crate) fn copy(error: &Error) -> Error {
         Error::LeaseLost => Error::LeaseLost,
         Error::Conflict => Error::Conflict,
         Error::TooLarge(text) => Error::TooLarge(text.clone()),
+        Error::QuotaExceeded { quota, max } => Error::QuotaExceeded { quota, max: *max },
         Error::Full => Error::Full,
         Error::Unavailable { reason } => Error::Unavailable {
             reason: reason.clone(),

@@ -1,4 +1,4 @@
-//! API keys and tenants.
+//! API keys.
 
 use async_trait::async_trait;
 use rusqlite::{Row, params};
@@ -7,34 +7,16 @@ use weft_orchestration::Timestamp;
 use weft_store::{Error, KeyId, KeyRecord, Keys, Role};
 
 use crate::SqliteStore;
-use crate::column::{of_time, to_name, to_time};
+use crate::column::{json, of_time, to_optional, to_time};
 use crate::fault::{Fault, unreadable};
+use crate::write::Tx;
 
-const SELECT: &str = "SELECT id, tenant, role, hash, label, created_at, expires_at FROM key";
+const SELECT: &str = "SELECT id, tenant, role, apps, hash, label, created_at, expires_at FROM key";
 
 #[async_trait]
 impl Keys for SqliteStore {
     async fn put_key(&self, key: KeyRecord) -> Result<(), Error> {
-        self.write(move |tx| {
-            let sql = "INSERT OR REPLACE INTO key \
-                       (id, tenant, role, hash, label, created_at, expires_at) \
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-            tx.execute(
-                sql,
-                params![
-                    key.id.0,
-                    key.tenant.as_ref().map(Tenant::as_str),
-                    of_role(key.role),
-                    key.hash,
-                    key.label,
-                    of_time(key.created_at),
-                    key.expires_at.map(of_time),
-                ],
-            )?;
-            tx.keys_changed();
-            Ok(())
-        })
-        .await
+        self.write(move |tx| put(tx, &key)).await
     }
 
     async fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, Error> {
@@ -70,6 +52,18 @@ impl Keys for SqliteStore {
         .await
     }
 
+    async fn rotate_key(&self, old: &KeyId, new: KeyRecord, until: Timestamp) -> Result<(), Error> {
+        let old = old.clone();
+        self.write(move |tx| {
+            let sql = "UPDATE key SET expires_at = min(coalesce(expires_at, ?2), ?2) WHERE id = ?1";
+            match tx.execute(sql, params![old.0, of_time(until)])? {
+                0 => Err(Error::NotFound.into()),
+                _ => put(tx, &new),
+            }
+        })
+        .await
+    }
+
     async fn delete_key(&self, id: &KeyId) -> Result<(), Error> {
         let id = id.clone();
         self.write(
@@ -83,30 +77,27 @@ impl Keys for SqliteStore {
         )
         .await
     }
+}
 
-    async fn put_tenant(&self, tenant: &Tenant, now: Timestamp) -> Result<(), Error> {
-        let tenant = tenant.clone();
-        self.write(move |tx| {
-            let sql = "INSERT OR IGNORE INTO tenant (name, created_at) VALUES (?1, ?2)";
-            tx.execute(sql, params![tenant.as_str(), of_time(now)])?;
-            Ok(())
-        })
-        .await
-    }
-
-    async fn tenants(&self) -> Result<Vec<Tenant>, Error> {
-        self.read(move |tx| {
-            let sql = "SELECT name FROM tenant UNION SELECT ?1 ORDER BY name";
-            let mut statement = tx.prepare_cached(sql)?;
-            let mut rows = statement.query([Tenant::default().as_str()])?;
-            let mut tenants = Vec::new();
-            while let Some(row) = rows.next()? {
-                tenants.push(to_name(row, "name")?);
-            }
-            Ok(tenants)
-        })
-        .await
-    }
+fn put(tx: &mut Tx<'_>, key: &KeyRecord) -> Result<(), Fault> {
+    let sql = "INSERT OR REPLACE INTO key \
+               (id, tenant, role, apps, hash, label, created_at, expires_at) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    tx.execute(
+        sql,
+        params![
+            key.id.0,
+            key.tenant.as_ref().map(Tenant::as_str),
+            of_role(key.role),
+            key.apps.as_ref().map(json),
+            key.hash,
+            key.label,
+            of_time(key.created_at),
+            key.expires_at.map(of_time),
+        ],
+    )?;
+    tx.keys_changed();
+    Ok(())
 }
 
 fn to_key(row: &Row<'_>) -> Result<KeyRecord, Fault> {
@@ -118,6 +109,7 @@ fn to_key(row: &Row<'_>) -> Result<KeyRecord, Fault> {
             .map(|name| name.parse().map_err(unreadable))
             .transpose()?,
         role: to_role(&row.get::<_, String>("role")?)?,
+        apps: to_optional(row, "apps")?,
         hash: row.get("hash")?,
         label: row.get("label")?,
         created_at: to_time(row, "created_at")?,
@@ -133,7 +125,7 @@ const ROLES: [Role; 5] = [
     Role::Operator,
 ];
 
-fn of_role(role: Role) -> &'static str {
+pub(crate) fn of_role(role: Role) -> &'static str {
     match role {
         Role::Reader => "reader",
         Role::Invoker => "invoker",
@@ -143,7 +135,7 @@ fn of_role(role: Role) -> &'static str {
     }
 }
 
-fn to_role(text: &str) -> Result<Role, Fault> {
+pub(crate) fn to_role(text: &str) -> Result<Role, Fault> {
     let found = ROLES.into_iter().find(|role| of_role(*role) == text);
     found.ok_or_else(|| unreadable(format!("no role is called {text}")).into())
 }

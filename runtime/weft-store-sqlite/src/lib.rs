@@ -12,6 +12,7 @@
 //! operation once the disk has failed a commit.
 
 mod apps;
+mod audit;
 mod backup;
 mod cache;
 mod column;
@@ -26,6 +27,7 @@ mod payloads;
 mod purge;
 mod reader;
 mod schema;
+mod tenants;
 mod vault;
 mod work;
 mod write;

@@ -13,7 +13,7 @@ use weft_store::Error;
 use crate::fault;
 
 /// Step `n` brings a file from version `n` to `n + 1`. Never edited once released.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -21,6 +21,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
+    include_str!("schema_8.sql"),
 ];
 
 /// More than there are statements, so that each is compiled once per connection.
@@ -152,6 +153,29 @@ mod tests {
         let kept = statement.query_map([], |row| row.get::<_, Option<Vec<u8>>>(0));
         let kept: Result<Vec<_>, _> = kept.unwrap().collect();
         assert_eq!(kept.unwrap(), [Some(vec![0x0a; 32]), None, None]);
+    }
+
+    #[test]
+    fn histories_of_earlier_versions_are_measured_and_their_keys_stay_unlimited() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrate(&mut conn, &MIGRATIONS[..7]).unwrap();
+        conn.execute_batch(
+            "INSERT INTO app VALUES (1, 't', 'a'); INSERT INTO instance (row, app, id, execution, \
+             name, status, created_at, updated_at) VALUES (1, 1, 'i', x'', 'n', 0, 0, 0), \
+             (2, 1, 'j', x'', 'n', 0, 0, 0); \
+             INSERT INTO turn VALUES (1, 1, 0, '\u{e4}\u{e4}'), (2, 1, 1, '[]'); \
+             INSERT INTO key VALUES ('k', 't', 'owner', x'', '', 0, NULL)",
+        )
+        .unwrap();
+        migrate(&mut conn, &MIGRATIONS).unwrap();
+        let sql = "SELECT history_bytes FROM instance ORDER BY row";
+        let mut statement = conn.prepare(sql).unwrap();
+        let bytes: Result<Vec<i64>, _> =
+            statement.query_map([], |row| row.get(0)).unwrap().collect();
+        assert_eq!(bytes.unwrap(), [6, 0]);
+        let sql = "SELECT apps FROM key";
+        let apps: Option<String> = conn.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(apps, None);
     }
 
     #[test]

@@ -28,6 +28,13 @@ pub enum Error {
     /// A bound was passed; the text names it.
     #[error("{0}")]
     TooLarge(String),
+    /// A tenant keeps as much as it may: nothing was written, reads go on.
+    #[error("the tenant keeps all it may: {quota} is limited to {max}")]
+    QuotaExceeded {
+        /// The field of the quota.
+        quota: &'static str,
+        max: u64,
+    },
     /// The disk is full: nothing was written, reads go on.
     #[error("the disk is full")]
     Full,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use weft_id::Tenant;
+use weft_id::{App, Tenant};
 use weft_orchestration::Timestamp;
 
 use crate::Error;
@@ -18,15 +18,16 @@ pub trait Keys: Send + Sync {
     /// The keys of a tenant (`None`: the node's operator keys), oldest first.
     async fn keys(&self, tenant: Option<&Tenant>) -> Result<Vec<KeyRecord>, Error>;
 
+    /// Adds a key in place of another one, which works until `until` and no longer than it would have
+    /// anyway; both in one transaction.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    async fn rotate_key(&self, old: &KeyId, new: KeyRecord, until: Timestamp) -> Result<(), Error>;
+
     /// # Errors
     /// [`Error::NotFound`].
     async fn delete_key(&self, id: &KeyId) -> Result<(), Error>;
-
-    /// Adds a tenant. Idempotent; the tenant `default` always exists.
-    async fn put_tenant(&self, tenant: &Tenant, now: Timestamp) -> Result<(), Error>;
-
-    /// All tenants, by name.
-    async fn tenants(&self) -> Result<Vec<Tenant>, Error>;
 }
 
 /// The public part of a key, by which it is looked up.
@@ -40,6 +41,8 @@ pub struct KeyRecord {
     /// `None` for a key of the node's operator.
     pub tenant: Option<Tenant>,
     pub role: Role,
+    /// The apps that it is for; `None` for all of its tenant.
+    pub apps: Option<Vec<App>>,
     /// SHA-256 of the whole key.
     pub hash: [u8; 32],
     /// What a person calls it.

@@ -3,8 +3,8 @@
 //!
 //! The contract is divided by who uses it: [`Instances`] for managing orchestrations, [`Entities`]
 //! for looking at entities, [`Work`] for running both, [`LargePayloads`] for what these hand out as
-//! names only, [`Apps`] for what is deployed, [`Keys`] for who may call, [`KeyValue`] for guests,
-//! [`Vault`] for secrets.
+//! names only, [`Apps`] for what is deployed, [`Keys`] for who may call, [`Tenants`] for
+//! whose it all is, [`Audit`] for what was managed, [`KeyValue`] for guests, [`Vault`] for secrets.
 //! [`Store`] is all of them. Nothing here knows HTTP, components or SQL.
 //!
 //! # Shards and leases
@@ -14,6 +14,7 @@
 //! the shard now; everything held for it must be dropped.
 
 mod apps;
+mod audit;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod cursor;
@@ -27,10 +28,12 @@ mod kv;
 mod memory;
 mod payloads;
 mod shard;
+mod tenants;
 mod vault;
 mod work;
 
 pub use apps::{Apps, Digest, NewRevision, Revision, RevisionId};
+pub use audit::{Audit, AuditEntry, AuditFilter, AuditOutcome, AuditSeq, NewAudit};
 pub use cursor::Cursor;
 pub use delivery::Delivery;
 pub use endings::{Ending, Endings, until_ended};
@@ -47,6 +50,7 @@ pub use payloads::{
     filled_instances, fitting, keep_apart, with_text,
 };
 pub use shard::{Lease, NodeId, SHARDS, Shard};
+pub use tenants::{SetTerms, Stored, Tenants, Terms};
 pub use vault::{Sealed, SealedKind, Vault};
 pub use work::{
     Consumed, Loaded, MessageSeq, PendingTask, PendingTimer, START_TIMER, TaskSeq, TurnCommit,
@@ -55,8 +59,20 @@ pub use work::{
 
 /// Everything a node needs of its store.
 pub trait Store:
-    Instances + Entities + Work + LargePayloads + Apps + Keys + KeyValue + Vault
+    Instances + Entities + Work + LargePayloads + Apps + Keys + Tenants + Audit + KeyValue + Vault
 {
 }
 
-impl<T: Instances + Entities + Work + LargePayloads + Apps + Keys + KeyValue + Vault> Store for T {}
+impl<T> Store for T where
+    T: Instances
+        + Entities
+        + Work
+        + LargePayloads
+        + Apps
+        + Keys
+        + Tenants
+        + Audit
+        + KeyValue
+        + Vault
+{
+}

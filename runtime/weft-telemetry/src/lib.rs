@@ -7,4 +7,4 @@ mod log;
 mod metrics;
 
 pub use log::{Format, InvalidFilter, init};
-pub use metrics::{FunctionMetrics, Kind, Metrics, Outcome};
+pub use metrics::{FunctionMetrics, Kind, Labelled, Metrics, Outcome};

@@ -12,6 +12,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric,
 };
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -152,6 +153,23 @@ impl Metrics {
         }));
     }
 
+    /// Adds figures that somebody else holds, one for each set of labels. Whoever reads bounds how
+    /// many there are.
+    pub fn read_labelled(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        kind: Kind,
+        read: impl Fn() -> Vec<Labelled> + Send + Sync + 'static,
+    ) {
+        self.registry().register_collector(Box::new(LabelledFigure {
+            name,
+            help,
+            kind,
+            read: Box::new(read),
+        }));
+    }
+
     fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -200,15 +218,56 @@ impl Collector for Figure {
         match self.kind {
             Kind::Counter => {
                 let counter = ConstCounter::new(value);
-                let kind = prometheus_client::metrics::MetricType::Counter;
+                let kind = MetricType::Counter;
                 counter.encode(encoder.encode_descriptor(self.name, self.help, None, kind)?)
             }
             Kind::Gauge => {
                 let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-                let kind = prometheus_client::metrics::MetricType::Gauge;
+                let kind = MetricType::Gauge;
                 gauge.encode(encoder.encode_descriptor(self.name, self.help, None, kind)?)
             }
         }
+    }
+}
+
+/// A figure with its labels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Labelled {
+    pub labels: Vec<(&'static str, String)>,
+    pub value: f64,
+}
+
+struct LabelledFigure {
+    name: &'static str,
+    help: &'static str,
+    kind: Kind,
+    read: Box<dyn Fn() -> Vec<Labelled> + Send + Sync>,
+}
+
+impl fmt::Debug for LabelledFigure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LabelledFigure")
+            .field("name", &self.name)
+            .finish()
+    }
+}
+
+impl Collector for LabelledFigure {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let figures = (self.read)();
+        let kind = match self.kind {
+            Kind::Counter => MetricType::Counter,
+            Kind::Gauge => MetricType::Gauge,
+        };
+        let mut family = encoder.encode_descriptor(self.name, self.help, None, kind)?;
+        for Labelled { labels, value } in figures {
+            let metric = family.encode_family(&labels)?;
+            match self.kind {
+                Kind::Counter => ConstCounter::new(value).encode(metric)?,
+                Kind::Gauge => ConstGauge::new(value).encode(metric)?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -221,6 +280,15 @@ mod tests {
         let metrics = Metrics::default();
         metrics.read_from("turns", "Turns run", Kind::Counter, || 7);
         metrics.read_from("live_instances", "Live instances", Kind::Gauge, || 3);
+        metrics.read_labelled(
+            "tenant_cpu_seconds",
+            "Processor time",
+            Kind::Counter,
+            || {
+                let labels = vec![("tenant", "a\"b".to_owned())];
+                vec![Labelled { labels, value: 1.5 }]
+            },
+        );
         let function = metrics.function("default", "shop", "hello");
         function.observe(Outcome::of_status(200), Duration::from_millis(2));
         function.observe(Outcome::of_status(503), Duration::from_millis(2));
@@ -230,6 +298,7 @@ mod tests {
             format!(r#"weft_http_requests_total{{{labels},outcome="Success"}} 1"#),
             format!(r#"weft_http_requests_total{{{labels},outcome="ServerError"}} 1"#),
             format!(r#"weft_http_request_duration_seconds_bucket{{le="0.0025",{labels}}} 2"#),
+            r#"weft_tenant_cpu_seconds_total{tenant="a\"b"} 1.5"#.to_owned(),
             "weft_turns_total 7".to_owned(),
             "weft_live_instances 3".to_owned(),
             "# EOF".to_owned(),

@@ -12,8 +12,8 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body::{Body, Frame, SizeHint};
 use weft_app::{Auth, scope};
-use weft_id::{AppId, Tenant};
-use weft_sandbox::{CallError, Sandbox};
+use weft_id::AppId;
+use weft_sandbox::{CallError, Limited, Sandbox};
 
 use crate::headers::{path_and_query, strip_hop_by_hop, strip_keys};
 use crate::{AppRoutes, Match, Target};
@@ -31,12 +31,12 @@ pub trait Host: Send + Sync {
     /// [`Refused::Unavailable`] when the store does not answer.
     async fn routes(&self, app: &AppId) -> Result<Option<Arc<AppRoutes>>, Refused>;
 
-    /// Whether the request shows a key that opens functions of the tenant with this setting; never
+    /// Whether the request shows a key that opens functions of the app with this setting; never
     /// asked for anonymous ones.
     ///
     /// # Errors
     /// [`Refused::Unauthenticated`], [`Refused::Forbidden`], [`Refused::Unavailable`].
-    async fn authorize(&self, request: &Parts, tenant: &Tenant, auth: Auth) -> Result<(), Refused>;
+    async fn authorize(&self, request: &Parts, app: &AppId, auth: Auth) -> Result<(), Refused>;
 
     /// Told of every call of a function when its response's head is known; must not block.
     fn observe(&self, observed: Observed<'_>);
@@ -66,6 +66,8 @@ pub enum Refused {
     },
     /// Too many calls run; the text is for the caller.
     Busy(String),
+    /// The tenant has used up what it may for now.
+    Limited(Limited),
     /// The node cannot answer now.
     Unavailable,
     /// The guest crashed or passed a bound; why stands in the function's log.
@@ -126,8 +128,7 @@ impl<H: Host> Gateway<H> {
             Match::NotFound => return Err(Refused::NotFound),
         };
         if target.auth != Auth::Anonymous {
-            let tenant = &scope.app.tenant;
-            self.host.authorize(&parts, tenant, target.auth).await?;
+            self.host.authorize(&parts, &scope.app, target.auth).await?;
         }
         let bytes_max = self.body_bytes_max;
         if announced(&parts).is_some_and(|len| len > bytes_max) {
@@ -185,6 +186,7 @@ fn forwarded(mut parts: Parts, prefix: &str, rest: &str, auth: Auth) -> Result<P
 fn refused(error: CallError) -> Refused {
     match error {
         CallError::Busy(why) => Refused::Busy(why),
+        CallError::Limited(limited) => Refused::Limited(limited),
         CallError::Timeout(limit) => Refused::TimedOut {
             limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
         },

@@ -12,11 +12,12 @@ use tokio::time::Instant;
 use weft_id::{AppId, EntityId, ExecutionId, InstanceKey, Tenant};
 use weft_orchestration::{Event, Failure, Kept, Message, Payload, Timestamp};
 use weft_store::{
-    Apps, Digest, Ending, Entities, EntityFilter, EntityPage, EntityView, Error, Family, Filter,
-    Instance, Instances, KeyId, KeyRecord, KeyValue, Keys, LargePayloads, Lease, Loaded,
-    MessageSeq, NewInstance, NewRevision, NodeId, Page, PageRequest, PendingTask, PendingTimer,
-    Purged, Recorded, Revision, RevisionId, Sealed, SealedKind, Shard, Store, TaskSeq, TurnCommit,
-    Vault, Wakeup, Work,
+    Apps, Audit, AuditEntry, AuditFilter, AuditOutcome, AuditSeq, Digest, Ending, Entities,
+    EntityFilter, EntityPage, EntityView, Error, Family, Filter, Instance, Instances, KeyId,
+    KeyRecord, KeyValue, Keys, LargePayloads, Lease, Loaded, MessageSeq, NewAudit, NewInstance,
+    NewRevision, NodeId, Page, PageRequest, PendingTask, PendingTimer, Purged, Recorded, Revision,
+    RevisionId, Sealed, SealedKind, SetTerms, Shard, Store, Stored, TaskSeq, Tenants, Terms,
+    TurnCommit, Vault, Wakeup, Work,
 };
 
 use crate::crash::Crash;
@@ -443,16 +444,62 @@ impl Keys for FaultyStore {
         self.inner.keys(tenant).await
     }
 
+    async fn rotate_key(&self, old: &KeyId, new: KeyRecord, until: Timestamp) -> Result<(), Error> {
+        self.inner.rotate_key(old, new, until).await
+    }
+
     async fn delete_key(&self, id: &KeyId) -> Result<(), Error> {
         self.inner.delete_key(id).await
     }
+}
 
+#[async_trait]
+impl Tenants for FaultyStore {
     async fn put_tenant(&self, tenant: &Tenant, now: Timestamp) -> Result<(), Error> {
         self.inner.put_tenant(tenant, now).await
     }
 
+    async fn has_tenant(&self, tenant: &Tenant) -> Result<bool, Error> {
+        self.inner.has_tenant(tenant).await
+    }
+
     async fn tenants(&self) -> Result<Vec<Tenant>, Error> {
         self.inner.tenants().await
+    }
+
+    async fn terms(&self) -> Result<Vec<(Tenant, Terms)>, Error> {
+        self.inner.terms().await
+    }
+
+    async fn set_terms(&self, tenant: &Tenant, terms: SetTerms) -> Result<(), Error> {
+        self.inner.set_terms(tenant, terms).await
+    }
+
+    async fn delete_tenant(&self, tenant: &Tenant) -> Result<(), Error> {
+        self.inner.delete_tenant(tenant).await
+    }
+
+    async fn stored(&self, tenant: &Tenant) -> Result<Stored, Error> {
+        self.inner.stored(tenant).await
+    }
+}
+
+#[async_trait]
+impl Audit for FaultyStore {
+    async fn begin_audit(&self, new: NewAudit) -> Result<AuditSeq, Error> {
+        self.inner.begin_audit(new).await
+    }
+
+    async fn end_audit(&self, seq: AuditSeq, outcome: AuditOutcome) -> Result<(), Error> {
+        self.inner.end_audit(seq, outcome).await
+    }
+
+    async fn audit(&self, filter: &AuditFilter, limit: u32) -> Result<Vec<AuditEntry>, Error> {
+        self.inner.audit(filter, limit).await
+    }
+
+    async fn trim_audit(&self, before: Timestamp, limit: u32) -> Result<u64, Error> {
+        self.inner.trim_audit(before, limit).await
     }
 }
 

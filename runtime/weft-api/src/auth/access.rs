@@ -26,11 +26,13 @@ macro_rules! needs {
     )*};
 }
 
-needs!(Read, ReadInstances, Invoke, Deploy, Own);
+needs!(Read, ReadInstances, Invoke, Deploy, Own, Operate);
 
 /// The tenant that the request is for: the one in the path, else the caller's own (the operator's
-/// own is `default`).
+/// own is `default`). A key for some apps only sees which of these there are, and no more of the
+/// tenant.
 pub(crate) struct TenantAccess<P> {
+    pub(crate) caller: Caller,
     pub(crate) tenant: Tenant,
     pub(crate) path: PathParams,
     _needs: PhantomData<P>,
@@ -40,14 +42,16 @@ impl<P: Needs> FromRequestParts<Api> for TenantAccess<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let caller = identified(parts, api).await?;
-        let path = PathParams::from_request_parts(parts, api).await?;
-        let tenant = match path.find("tenant") {
-            Some(name) => named_tenant(&caller, name, api).await?,
-            None => caller.tenant.clone().unwrap_or_default(),
-        };
+        let (caller, tenant, path) = tenant_of(parts, api).await?;
         caller.require(P::PERMISSION)?;
+        if caller.apps.is_some() && P::PERMISSION != Permission::Read {
+            return Err(Problem::new(
+                Kind::Forbidden,
+                "a key for some apps may not do this to their tenant",
+            ));
+        }
         Ok(Self {
+            caller,
             tenant,
             path,
             _needs: PhantomData,
@@ -66,15 +70,29 @@ impl<P: Needs> FromRequestParts<Api> for AppAccess<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let TenantAccess { tenant, path, .. } =
-            TenantAccess::<P>::from_request_parts(parts, api).await?;
+        let (caller, tenant, path) = tenant_of(parts, api).await?;
         let app: App = path.get("app")?;
+        let app = AppId::new(tenant, app);
+        if !caller.reaches_app(&app) {
+            return Err(Problem::not_found(format!("app {}", app.app)));
+        }
+        caller.require(P::PERMISSION)?;
         Ok(Self {
-            app: AppId::new(tenant, app),
+            app,
             path,
             _needs: PhantomData,
         })
     }
+}
+
+async fn tenant_of(parts: &mut Parts, api: &Api) -> Result<(Caller, Tenant, PathParams), Problem> {
+    let caller = identified(parts, api).await?;
+    let path = PathParams::from_request_parts(parts, api).await?;
+    let tenant = match path.find("tenant") {
+        Some(name) => named_tenant(&caller, name, api).await?,
+        None => caller.tenant.clone().unwrap_or_default(),
+    };
+    Ok((caller, tenant, path))
 }
 
 /// The node's operator, whoever it is that the path names.
@@ -93,15 +111,24 @@ impl FromRequestParts<Api> for OperatorAccess {
     }
 }
 
-async fn identified(parts: &Parts, api: &Api) -> Result<Caller, Problem> {
-    authenticate(&*api.store, &parts.headers, &parts.uri, api.host.now())
-        .await?
-        .ok_or_else(|| {
-            Problem::new(
-                Kind::Unauthenticated,
-                "send a key as `Authorization: Bearer KEY`, `x-functions-key: KEY` or `?code=KEY`",
-            )
-        })
+/// Who calls; asked for once in a request.
+pub(crate) async fn identified(parts: &mut Parts, api: &Api) -> Result<Caller, Problem> {
+    if let Some(caller) = parts.extensions.get::<Caller>() {
+        return Ok(caller.clone());
+    }
+    let caller = authenticate(&*api.store, &parts.headers, &parts.uri, api.host.now()).await?;
+    let caller = caller.ok_or_else(|| {
+        Problem::new(
+            Kind::Unauthenticated,
+            "send a key as `Authorization: Bearer KEY`, `x-functions-key: KEY` or `?code=KEY`",
+        )
+    })?;
+    // The operator is bounded by nobody's quota.
+    if let Some(tenant) = &caller.tenant {
+        api.host.admit(tenant)?;
+    }
+    parts.extensions.insert(caller.clone());
+    Ok(caller)
 }
 
 /// A foreign tenant and an absent one give the same answer.
@@ -111,7 +138,6 @@ async fn named_tenant(caller: &Caller, name: &str, api: &Api) -> Result<Tenant, 
     if !caller.reaches(&tenant) {
         return Err(absent());
     }
-    let exists =
-        caller.tenant.as_ref() == Some(&tenant) || api.store.tenants().await?.contains(&tenant);
+    let exists = caller.tenant.as_ref() == Some(&tenant) || api.store.has_tenant(&tenant).await?;
     if exists { Ok(tenant) } else { Err(absent()) }
 }

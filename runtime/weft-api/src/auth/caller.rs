@@ -1,12 +1,14 @@
 //! A caller and the role of the key that was presented.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, Uri, header};
 use weft_app::Auth;
-use weft_id::Tenant;
+use weft_id::{App, AppId, Tenant};
 use weft_orchestration::Timestamp;
-use weft_store::{Role, Store};
+use weft_store::{KeyId, Role, Store};
 
 use super::key;
 use crate::params::query_value;
@@ -15,9 +17,13 @@ use crate::{Kind, Problem};
 /// The holder of a genuine key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
+    /// Tells whose key it was.
+    pub key: KeyId,
     /// `None` for the node's operator.
     pub tenant: Option<Tenant>,
     pub role: Role,
+    /// The apps that the key is for; `None` for all of its tenant.
+    pub apps: Option<Arc<[App]>>,
 }
 
 /// What a route needs.
@@ -62,6 +68,13 @@ impl Caller {
         }
     }
 
+    /// Whether the caller may act for the app; if not, it is absent to them.
+    #[must_use]
+    pub fn reaches_app(&self, app: &AppId) -> bool {
+        let named = |apps: &Arc<[App]>| apps.contains(&app.app);
+        self.reaches(&app.tenant) && self.apps.as_ref().is_none_or(named)
+    }
+
     /// # Errors
     /// [`Kind::Forbidden`].
     pub fn require(&self, permission: Permission) -> Result<(), Problem> {
@@ -75,15 +88,15 @@ impl Caller {
         ))
     }
 
-    /// Whether an HTTP function of the tenant with this setting answers the caller.
+    /// Whether an HTTP function of the app with this setting answers the caller.
     #[must_use]
-    pub fn may_call(&self, tenant: &Tenant, auth: Auth) -> bool {
+    pub fn may_call(&self, app: &AppId, auth: Auth) -> bool {
         let allowed = match auth {
             Auth::Anonymous => true,
             Auth::Function => self.may(Permission::Invoke),
             Auth::Admin => self.may(Permission::Own),
         };
-        allowed && self.reaches(tenant)
+        allowed && self.reaches_app(app)
     }
 }
 
@@ -139,8 +152,10 @@ async fn verified(
 ) -> Result<Option<Caller>, Problem> {
     match key::verify(store, presented, now).await? {
         Some(record) => Ok(Some(Caller {
+            key: record.id,
             tenant: record.tenant,
             role: record.role,
+            apps: record.apps.map(Arc::from),
         })),
         None => Err(Problem::new(
             Kind::Unauthenticated,

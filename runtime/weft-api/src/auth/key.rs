@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
-use weft_id::Tenant;
+use weft_id::{App, Tenant};
 use weft_orchestration::Timestamp;
 use weft_store::{Error, KeyId, KeyRecord, Role, Store};
 
@@ -15,6 +15,8 @@ pub struct NewKey {
     /// `None` for a key of the node's operator.
     pub tenant: Option<Tenant>,
     pub role: Role,
+    /// The apps that it is for; `None` for all of its tenant.
+    pub apps: Option<Vec<App>>,
     /// What a person calls it.
     pub label: String,
     pub expires_at: Option<Timestamp>,
@@ -30,6 +32,34 @@ pub async fn create(
     new: NewKey,
     now: Timestamp,
 ) -> Result<(KeyRecord, String), Error> {
+    let (record, key) = make(new, now);
+    store.put_key(record.clone()).await?;
+    Ok((record, key))
+}
+
+/// Makes a key in place of another one of the same holder, which works until `until`.
+///
+/// # Errors
+/// [`Error::NotFound`] where the other one is gone; those of the store.
+pub(crate) async fn rotate(
+    store: &dyn Store,
+    old: KeyRecord,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<(KeyRecord, String), Error> {
+    let new = NewKey {
+        tenant: old.tenant,
+        role: old.role,
+        apps: old.apps,
+        label: old.label,
+        expires_at: old.expires_at,
+    };
+    let (record, key) = make(new, now);
+    store.rotate_key(&old.id, record.clone(), until).await?;
+    Ok((record, key))
+}
+
+fn make(new: NewKey, now: Timestamp) -> (KeyRecord, String) {
     let id = KeyId(hex::encode(rand::random::<[u8; 8]>()));
     let secret = hex::encode(rand::random::<[u8; 32]>());
     let key = format!("{}.{secret}", id.0);
@@ -37,13 +67,13 @@ pub async fn create(
         id,
         tenant: new.tenant,
         role: new.role,
+        apps: new.apps,
         hash: Sha256::digest(key.as_bytes()).into(),
         label: new.label,
         created_at: now,
         expires_at: new.expires_at,
     };
-    store.put_key(record.clone()).await?;
-    Ok((record, key))
+    (record, key)
 }
 
 /// The record of a presented key, where it is genuine and has not expired.

@@ -8,8 +8,10 @@ mod caller;
 mod key;
 
 pub(crate) use access::{
-    AppAccess, Deploy, Invoke, OperatorAccess, Own, Read, ReadInstances, TenantAccess,
+    AppAccess, Deploy, Invoke, Operate, OperatorAccess, Own, Read, ReadInstances, TenantAccess,
+    identified,
 };
 pub(crate) use caller::authenticate_basic;
 pub use caller::{Caller, Permission, authenticate};
+pub(crate) use key::rotate;
 pub use key::{NewKey, create};

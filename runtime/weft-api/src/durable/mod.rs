@@ -13,8 +13,9 @@ mod start;
 mod status;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
@@ -22,7 +23,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use weft_app::scope;
 use weft_id::{AppId, InstanceId, InstanceKey};
 
-use crate::auth::{Permission, authenticate, authenticate_basic};
+use crate::audit::{By, around};
+use crate::auth::{Caller, Permission, authenticate, authenticate_basic};
 use crate::{Api, Kind, Problem};
 use links::Links;
 use query::Query;
@@ -151,6 +153,31 @@ impl Operation {
         }
     }
 
+    /// What manages instances rather than using them, as the management API names it, with the
+    /// instance.
+    fn managed(&self) -> Option<(&'static str, String)> {
+        let (action, id) = match self {
+            Self::Purge { id } => ("purge instance", id),
+            Self::PurgeMatching => return Some(("purge instances", String::new())),
+            Self::Terminate { id } => ("terminate instance", id),
+            Self::Suspend { id } => ("suspend instance", id),
+            Self::Resume { id } => ("resume instance", id),
+            Self::Restart { id } => ("restart instance", id),
+            Self::Rewind { id } => ("rewind instance", id),
+            Self::DeleteEntity { name, key } => {
+                return Some(("delete entity", format!("@{name}@{key}")));
+            }
+            Self::Start { .. }
+            | Self::Status { .. }
+            | Self::List
+            | Self::RaiseEvent { .. }
+            | Self::Entities { .. }
+            | Self::Entity { .. }
+            | Self::Signal { .. } => return None,
+        };
+        Some((action, id.clone()))
+    }
+
     fn needs(&self) -> Permission {
         match self {
             Self::Status { .. } | Self::List | Self::Entity { .. } | Self::Entities { .. } => {
@@ -185,28 +212,47 @@ fn in_their_words(problem: Problem) -> Problem {
 
 async fn carry_out(api: Api, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let (operation, context) = admit(api, parts).await?;
+    let (operation, context, caller) = admit(api, parts).await?;
+    let Some((action, id)) = operation.managed() else {
+        return perform(&context, operation, body).await;
+    };
+    let api = context.api.clone();
+    let (target, by) = (
+        format!("apps/{}/instances/{id}", context.app.app),
+        By {
+            caller,
+            tenant: context.app.tenant.clone(),
+        },
+    );
+    let work = async move {
+        let done = perform(&context, operation, body).await;
+        done.unwrap_or_else(|problem| in_their_words(problem).into_response())
+    };
+    Ok(around(&api, by, action.to_owned(), target, work).await)
+}
+
+async fn perform(context: &Context, operation: Operation, body: Body) -> Result<Response, Problem> {
     match operation {
-        Operation::Start { function, id } => start::start(&context, function, id, body).await,
-        Operation::Status { id } => status::show(&context, &id).await,
-        Operation::List => status::list(&context).await,
-        Operation::Purge { id } => control::purge(&context, &id).await,
-        Operation::PurgeMatching => control::purge_matching(&context).await,
-        Operation::RaiseEvent { id, name } => control::raise_event(&context, &id, name, body).await,
-        Operation::Terminate { id } => control::terminate(&context, &id).await,
-        Operation::Suspend { id } => control::suspend(&context, &id).await,
-        Operation::Resume { id } => control::resume(&context, &id).await,
-        Operation::Restart { id } => start::restart(&context, &id).await,
-        Operation::Rewind { id } => control::rewind(&context, &id).await,
-        Operation::Entities { name } => entity::list(&context, name.as_deref()).await,
-        Operation::Entity { name, key } => entity::show(&context, &name, &key).await,
-        Operation::Signal { name, key } => entity::signal(&context, &name, &key, body).await,
-        Operation::DeleteEntity { name, key } => entity::delete(&context, &name, &key).await,
+        Operation::Start { function, id } => start::start(context, function, id, body).await,
+        Operation::Status { id } => status::show(context, &id).await,
+        Operation::List => status::list(context).await,
+        Operation::Purge { id } => control::purge(context, &id).await,
+        Operation::PurgeMatching => control::purge_matching(context).await,
+        Operation::RaiseEvent { id, name } => control::raise_event(context, &id, name, body).await,
+        Operation::Terminate { id } => control::terminate(context, &id).await,
+        Operation::Suspend { id } => control::suspend(context, &id).await,
+        Operation::Resume { id } => control::resume(context, &id).await,
+        Operation::Restart { id } => start::restart(context, &id).await,
+        Operation::Rewind { id } => control::rewind(context, &id).await,
+        Operation::Entities { name } => entity::list(context, name.as_deref()).await,
+        Operation::Entity { name, key } => entity::show(context, &name, &key).await,
+        Operation::Signal { name, key } => entity::signal(context, &name, &key, body).await,
+        Operation::DeleteEntity { name, key } => entity::delete(context, &name, &key).await,
     }
 }
 
 /// Finds out what is asked, and whether the caller may.
-async fn admit(api: Api, parts: Parts) -> Result<(Operation, Context), Problem> {
+async fn admit(api: Api, parts: Parts) -> Result<(Operation, Context, Caller), Problem> {
     let path = parts.uri.path();
     let no_route = || Problem::not_found(format!("route {path}"));
     let scope = scope::parse(path).map_err(|_| no_route())?;
@@ -233,10 +279,13 @@ async fn admit(api: Api, parts: Parts) -> Result<(Operation, Context), Problem> 
     };
     let caller = caller
         .ok_or_else(|| Problem::new(Kind::Unauthenticated, "send a key, for instance ?code=KEY"))?;
-    if !caller.reaches(&scope.app.tenant) {
+    if !caller.reaches_app(&scope.app) {
         return Err(Problem::not_found(format!("app {}", scope.app.app)));
     }
     caller.require(operation.needs())?;
+    if let Some(tenant) = &caller.tenant {
+        api.host.admit(tenant)?;
+    }
     let links = Links::new(&api.config, &parts, &scope);
     let context = Context {
         app: scope.app,
@@ -245,7 +294,7 @@ async fn admit(api: Api, parts: Parts) -> Result<(Operation, Context), Problem> 
         links,
         api,
     };
-    Ok((operation, context))
+    Ok((operation, context, caller))
 }
 
 impl Context {

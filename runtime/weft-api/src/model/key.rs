@@ -1,20 +1,10 @@
-//! Tenants and keys.
+//! Keys.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use weft_store::{KeyRecord, Role};
 
 use crate::time::rfc3339;
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct TenantList {
-    pub(crate) tenants: Vec<TenantView>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(crate) struct TenantView {
-    pub(crate) name: String,
-}
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct KeyList {
@@ -26,6 +16,9 @@ pub(crate) struct KeyList {
 pub(crate) struct KeyView {
     id: String,
     role: &'static str,
+    /// The apps that it is for; absent for all of its tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    apps: Option<Vec<String>>,
     label: String,
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,13 +29,10 @@ impl KeyView {
     pub(crate) fn new(record: KeyRecord) -> Self {
         Self {
             id: record.id.0,
-            role: match record.role {
-                Role::Reader => "reader",
-                Role::Invoker => "invoker",
-                Role::Deployer => "deployer",
-                Role::Owner => "owner",
-                Role::Operator => "operator",
-            },
+            role: role_name(record.role),
+            apps: record
+                .apps
+                .map(|apps| apps.iter().map(ToString::to_string).collect()),
             label: record.label,
             created_at: rfc3339(record.created_at),
             expires_at: record.expires_at.map(rfc3339),
@@ -50,10 +40,31 @@ impl KeyView {
     }
 }
 
+pub(crate) fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Reader => "reader",
+        Role::Invoker => "invoker",
+        Role::Deployer => "deployer",
+        Role::Owner => "owner",
+        Role::Operator => "operator",
+    }
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RotateBody {
+    /// Seconds for which the old key works on (default 0: it stops at once).
+    #[serde(default)]
+    pub(crate) grace_s: u32,
+}
+
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewKeyBody {
     pub(crate) role: TenantRole,
+    /// The apps that it is for; all of the tenant where absent.
+    #[serde(default)]
+    pub(crate) apps: Option<Vec<String>>,
     /// What a person calls it.
     #[serde(default)]
     pub(crate) label: String,

@@ -6,6 +6,7 @@ mod history;
 mod instance;
 mod key;
 mod log;
+mod tenant;
 mod vault;
 mod workflow;
 
@@ -25,8 +26,9 @@ pub(crate) use instance::{
     FailureView, InstanceList, InstanceView, MoveBody, PurgedView, ReasonBody, RestartBody,
     RewindBody, StartBody, TerminateBody,
 };
-pub(crate) use key::{CreatedKey, KeyList, KeyView, NewKeyBody, TenantList, TenantView};
+pub(crate) use key::{CreatedKey, KeyList, KeyView, NewKeyBody, RotateBody};
 pub(crate) use log::{LogLine, LogLines};
+pub(crate) use tenant::{AuditEntryView, AuditList, TenantList, TenantView, UsageView};
 pub(crate) use vault::{
     ConnectionBody, ConnectionList, ConnectionView, SecretBody, SecretList, SecretView,
 };

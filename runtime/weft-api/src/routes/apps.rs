@@ -17,6 +17,9 @@ pub(super) async fn list_apps(
 ) -> Result<Json<AppList>, Problem> {
     let mut apps = Vec::new();
     for app in api.store.apps(&access.tenant).await? {
+        if !access.caller.reaches_app(&app) {
+            continue;
+        }
         // An app that goes while the list is made is left out.
         if let Some(revision) = api.store.active_revision(&app).await? {
             let deployment = deploy::parse(&revision)?;

@@ -15,6 +15,7 @@ use http::StatusCode;
 use weft_app::{Deployment, Fault, Faults, Manifest, ProjectFiles, Workflow};
 
 use super::components::prepare;
+use crate::audit::Made;
 use crate::auth::{AppAccess, Deploy};
 use crate::body::Uploads;
 use crate::model::{Deployed, FunctionView, WorkflowView};
@@ -34,7 +35,7 @@ pub(super) async fn deploy_app(
     access: AppAccess<Deploy>,
     Extension(uploads): Extension<Uploads>,
     request: Request,
-) -> Result<(StatusCode, Json<Deployed>), Problem> {
+) -> Result<(StatusCode, Extension<Made>, Json<Deployed>), Problem> {
     let (parts, request_body) = request.into_parts();
     body::require_media_type(&parts.headers, &TAR)?;
     let permit = uploads.admit().await?;
@@ -68,7 +69,8 @@ pub(super) async fn deploy_app(
         workflows: WorkflowView::all(&deployment),
         check: None,
     };
-    Ok((StatusCode::CREATED, Json(deployed)))
+    let made = Made(format!("revision {revision}"));
+    Ok((StatusCode::CREATED, Extension(made), Json(deployed)))
 }
 
 /// The regular files of an archive by their normalised paths. Nothing is written anywhere.

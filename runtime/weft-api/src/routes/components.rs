@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use weft_app::{ComponentEntry, Deployment};
 use weft_id::{Component, Tenant};
 
+use crate::audit::Made;
 use crate::auth::{AppAccess, Deploy, Read};
 use crate::body::Uploads;
 use crate::model::{ComponentView, Uploaded};
@@ -68,7 +69,7 @@ pub(super) async fn put_component(
     access: AppAccess<Deploy>,
     Extension(uploads): Extension<Uploads>,
     request: Request,
-) -> Result<(StatusCode, Json<Uploaded>), Problem> {
+) -> Result<(StatusCode, Extension<Made>, Json<Uploaded>), Problem> {
     let name: Component = access.path.get("component")?;
     let permit = uploads.admit().await?;
     let wasm = read_wasm(&api, request).await?;
@@ -87,7 +88,8 @@ pub(super) async fn put_component(
         compile_ms,
         component: ComponentView::new(name.as_str(), &entry),
     };
-    Ok((StatusCode::CREATED, Json(uploaded)))
+    let made = Made(format!("revision {revision}"));
+    Ok((StatusCode::CREATED, Extension(made), Json(uploaded)))
 }
 
 /// Removes a component with its functions and their settings.
@@ -126,6 +128,8 @@ pub(super) async fn prepare(
     name: &Component,
     wasm: Bytes,
 ) -> Result<(ComponentEntry, u64), Problem> {
+    // Refused before it costs anything; what others add meanwhile counts when it is deployed.
+    api.host.has_room(tenant, wasm.len() as u64).await?;
     let prepared = api.host.prepare(tenant, name, wasm.clone()).await?;
     api.store.put_component(&prepared.digest, &wasm).await?;
     let entry = ComponentEntry {

@@ -1,6 +1,7 @@
 //! The routes of the management API, one noun per file.
 
 mod apps;
+mod audit;
 mod bundle;
 mod components;
 mod entities;
@@ -12,14 +13,18 @@ mod instances;
 mod keys;
 mod logs;
 mod messages;
+mod quota;
 mod revisions;
 mod tenants;
+mod usage;
 mod vault;
 mod workflows;
 
 use std::any::Any;
+use std::sync::Arc;
 
 use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -27,6 +32,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::audit::{Actions, record};
 use crate::body::Uploads;
 use crate::{Api, Kind, Problem};
 
@@ -39,6 +45,7 @@ pub fn router(api: Api) -> Router {
     let (of_apps, _) = apps_routes().split_for_parts();
     let (of_node, _) = node_routes().split_for_parts();
     let uploads = Uploads::new(api.config.uploads_max);
+    let actions = Arc::new(Actions::of_routes());
     Router::new()
         .nest("/admin/v1", of_apps.clone())
         .nest("/admin/v1/tenants/{tenant}", of_apps)
@@ -48,6 +55,7 @@ pub fn router(api: Api) -> Router {
         .method_not_allowed_fallback(no_method)
         .layer(Extension(uploads))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state((api.clone(), actions), record))
         .with_state(api)
 }
 
@@ -112,14 +120,26 @@ fn apps_routes() -> OpenApiRouter<Api> {
         .routes(routes!(messages::resume_instance))
         .routes(routes!(logs::show_logs))
         .routes(routes!(keys::list_keys, keys::create_key))
-        .routes(routes!(keys::delete_key))
+        .routes(routes!(keys::show_key, keys::delete_key))
+        .routes(routes!(keys::rotate_key))
+        .routes(routes!(
+            quota::show_quota,
+            quota::put_quota,
+            quota::delete_quota
+        ))
+        .routes(routes!(usage::show_usage))
+        .routes(routes!(audit::list_audit))
 }
 
 /// Routes of the operator below `/admin/v1`.
 fn node_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(tenants::list_tenants))
-        .routes(routes!(tenants::show_tenant, tenants::put_tenant))
+        .routes(routes!(
+            tenants::show_tenant,
+            tenants::put_tenant,
+            tenants::delete_tenant
+        ))
 }
 
 /// What the handlers of [`apps_routes`] and [`node_routes`] say of themselves.

@@ -34,7 +34,7 @@ pub(super) async fn show_tenant(
     access: OperatorAccess,
 ) -> Result<Json<TenantView>, Problem> {
     let tenant: Tenant = access.path.get("tenant")?;
-    if !api.store.tenants().await?.contains(&tenant) {
+    if !api.store.has_tenant(&tenant).await? {
         return Err(Problem::not_found(format!("tenant {tenant}")));
     }
     let name = tenant.to_string();
@@ -54,4 +54,31 @@ pub(super) async fn put_tenant(
     api.store.put_tenant(&tenant, api.host.now()).await?;
     let name = tenant.to_string();
     Ok((StatusCode::CREATED, Json(TenantView { name })))
+}
+
+/// Removes a tenant with its keys, its apps and all that they keep. Of the tenant `default` the name
+/// stays.
+#[utoipa::path(
+    delete, path = "/tenants/{tenant}", tag = "tenants",
+    responses((status = 204))
+)]
+pub(super) async fn delete_tenant(
+    State(api): State<Api>,
+    access: OperatorAccess,
+) -> Result<StatusCode, Problem> {
+    let tenant: Tenant = access.path.get("tenant")?;
+    let apps = api.store.apps(&tenant).await?;
+    api.store
+        .delete_tenant(&tenant)
+        .await
+        .map_err(|error| match error {
+            weft_store::Error::NotFound => Problem::not_found(format!("tenant {tenant}")),
+            error => error.into(),
+        })?;
+    for app in apps {
+        api.host.deployed(&app).await;
+        api.logs.forget(&app);
+    }
+    api.host.terms_changed(&tenant).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -29,7 +29,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use weft_app::scope;
 use weft_id::AppId;
 
-use crate::auth::{Permission, authenticate, authenticate_basic};
+use crate::audit::{By, around};
+use crate::auth::{Caller, Permission, authenticate, authenticate_basic};
 use crate::params::query_pairs;
 use crate::{Api, Problem};
 use links::Links;
@@ -121,6 +122,7 @@ impl From<Problem> for Refused {
             StatusCode::NOT_FOUND => "NotFound",
             StatusCode::CONFLICT | StatusCode::GONE => "Conflict",
             StatusCode::PAYLOAD_TOO_LARGE => "RequestEntityTooLarge",
+            StatusCode::TOO_MANY_REQUESTS => "TooManyRequests",
             StatusCode::SERVICE_UNAVAILABLE => "ServiceUnavailable",
             StatusCode::INSUFFICIENT_STORAGE => "InsufficientStorage",
             _ => "InternalServerError",
@@ -168,8 +170,9 @@ async fn handle(State(api): State<Api>, request: Request) -> Result<Response, Re
     match literals.as_slice() {
         ["api", _, "triggers", _, "invoke", ..] => {
             let (workflow, trigger) = (segments[1], segments[3]);
-            let allowed = invoke::is_signed(&context, workflow, trigger);
-            if !allowed {
+            if invoke::is_signed(&context, workflow, trigger) {
+                context.api.host.admit(&context.app.tenant)?;
+            } else {
                 admit(&context, &parts, Permission::Invoke).await?;
             }
             let path = segments[5..].iter().map(|s| (*s).to_owned()).collect();
@@ -186,8 +189,29 @@ async fn handle(State(api): State<Api>, request: Request) -> Result<Response, Re
                 Method::GET => Permission::ReadInstances,
                 _ => Permission::Invoke,
             };
-            admit(&context, &parts, needs).await?;
-            manage::manage(&context, rest, &own, body).await
+            let caller = admit(&context, &parts, needs).await?;
+            if parts.method == Method::GET || rest.last() == Some(&"listcallbackurl") {
+                return manage::manage(&context, rest, &own, body).await;
+            }
+            // Everything else that this API has manages workflows and their runs.
+            let (api, app) = (context.api.clone(), context.app.clone());
+            let action = format!("{} workflow", parts.method.as_str().to_lowercase());
+            let target = format!("apps/{}/{}", app.app, own.join("/"));
+            let owned = |parts: &[&str]| -> Vec<String> {
+                parts.iter().map(|part| (*part).to_owned()).collect()
+            };
+            let (rest, own) = (owned(rest), owned(&own));
+            let by = By {
+                caller,
+                tenant: app.tenant,
+            };
+            let work = async move {
+                let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+                let own: Vec<&str> = own.iter().map(String::as_str).collect();
+                let done = manage::manage(&context, &rest, &own, body).await;
+                done.unwrap_or_else(IntoResponse::into_response)
+            };
+            Ok(around(&api, by, action, target, work).await)
         }
         _ => Err(no_route()),
     }
@@ -231,7 +255,7 @@ async fn signed(
 }
 
 /// Lets a caller with a key through.
-async fn admit(context: &Context, parts: &Parts, needs: Permission) -> Result<(), Refused> {
+async fn admit(context: &Context, parts: &Parts, needs: Permission) -> Result<Caller, Refused> {
     let api = &context.api;
     let now = api.host.now();
     let caller = match authenticate(&*api.store, &parts.headers, &parts.uri, now).await? {
@@ -246,13 +270,17 @@ async fn admit(context: &Context, parts: &Parts, needs: Permission) -> Result<()
              carry a key.",
         )
     })?;
-    if !caller.reaches(&context.app.tenant) {
+    if !caller.reaches_app(&context.app) {
         return Err(Refused::absent(
             "NotFound",
             format!("app {}", context.app.app),
         ));
     }
-    Ok(caller.require(needs)?)
+    caller.require(needs)?;
+    if let Some(tenant) = &caller.tenant {
+        api.host.admit(tenant)?;
+    }
+    Ok(caller)
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ async fn missing_wrong_and_expired_keys_get_401() {
     let expired = NewKey {
         tenant: None,
         role: Role::Operator,
+        apps: None,
         label: String::new(),
         expires_at: Some(Timestamp::from_millis(NOW - 1)),
     };
@@ -153,6 +154,14 @@ async fn every_route_asks_for_its_role() {
         ("GET", "/keys".into(), own),
         ("POST", "/keys".into(), own),
         ("DELETE", "/keys/none".into(), own),
+        ("GET", "/keys/none".into(), own),
+        ("POST", "/keys/none/rotate".into(), own),
+        ("GET", "/audit".into(), own),
+        ("GET", "/usage".into(), read),
+        ("GET", "/quota".into(), read),
+        ("PUT", "/quota".into(), operate),
+        ("DELETE", "/quota".into(), operate),
+        ("DELETE", "/tenants/none".into(), operate),
         ("GET", "/tenants".into(), operate),
         ("GET", "/tenants/default".into(), operate),
         ("PUT", "/tenants/default".into(), operate),

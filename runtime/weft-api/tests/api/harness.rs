@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -13,8 +14,9 @@ use sha2::{Digest as _, Sha256};
 use tower::ServiceExt as _;
 use weft_api::auth::{NewKey, create};
 use weft_api::{
-    Api, Call, Config, DeployedWorkflow, Host, InvokeError, Invoked, LogBook, PrepareError,
-    Prepared, Rehearsed, Responders, Stopping, admin_router, durable_router,
+    Api, Call, Config, DeployedWorkflow, FunctionUsage, Host, InvokeError, Invoked, LogBook,
+    PrepareError, Prepared, Problem, Rehearsed, Responders, Stopping, TenantUsage, Used,
+    admin_router, durable_router,
 };
 use weft_app::{Deployment, DescribedFunction, FunctionKind};
 use weft_id::{AppId, Component, InstanceKey, Tenant};
@@ -22,8 +24,8 @@ use weft_orchestration::{
     After, Event, EventKind, Failure, Message, Outcome, Payload, Timestamp, Turn,
 };
 use weft_store::{
-    Apps as _, Consumed, Digest, Error, Instance, Keys as _, MemoryStore, NodeId, RevisionId, Role,
-    Sealed, SealedKind, Shard, Store, TurnCommit, Work as _,
+    Apps as _, Consumed, Digest, Error, Instance, MemoryStore, NodeId, RevisionId, Role, Sealed,
+    SealedKind, Shard, Store, Tenants as _, TurnCommit, Work as _,
 };
 use weft_workflow::run::CallbackKey;
 use weft_workflow::trigger::{Entry, Told};
@@ -36,6 +38,10 @@ pub(crate) struct TestHost {
     clock: AtomicU64,
     pub(crate) ready: AtomicBool,
     pub(crate) deployed: AtomicU64,
+    /// Tenants have used up their rates.
+    pub(crate) limited: AtomicBool,
+    /// Nobody has room.
+    pub(crate) full: AtomicBool,
     responders: Responders,
     stateless: Arc<dyn Store>,
 }
@@ -144,6 +150,49 @@ impl Host for TestHost {
 
     fn sealed_changed(&self, _: &AppId) {}
 
+    fn admit(&self, _: &Tenant) -> Result<(), Problem> {
+        match self.limited.load(Ordering::Relaxed) {
+            true => Err(Problem::limited(
+                "requests_per_second",
+                1,
+                Duration::from_millis(1500),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    async fn has_room(&self, _: &Tenant, bytes: u64) -> Result<(), Error> {
+        match self.full.load(Ordering::Relaxed) && bytes > 0 {
+            true => Err(Error::QuotaExceeded {
+                quota: "stored_bytes",
+                max: 0,
+            }),
+            false => Ok(()),
+        }
+    }
+
+    async fn terms_changed(&self, _: &Tenant) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn usage(&self, _: &Tenant) -> Result<TenantUsage, Error> {
+        let used = |requests| Used {
+            requests,
+            ..Used::default()
+        };
+        let by_function = ["a", "b"].map(|app| FunctionUsage {
+            app: app.parse().unwrap(),
+            function: "f".parse().unwrap(),
+            used: used(1),
+        });
+        Ok(TenantUsage {
+            since: Timestamp::from_millis(NOW),
+            total: used(2),
+            by_function: by_function.into(),
+            ..TenantUsage::default()
+        })
+    }
+
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.clock.fetch_add(1, Ordering::Relaxed))
     }
@@ -243,6 +292,8 @@ impl Node {
             clock: AtomicU64::new(NOW),
             ready: AtomicBool::new(true),
             deployed: AtomicU64::new(0),
+            limited: AtomicBool::new(false),
+            full: AtomicBool::new(false),
             responders: Responders::default(),
             stateless: Arc::new(MemoryStore::new()),
         });
@@ -277,6 +328,7 @@ impl Node {
         let new = NewKey {
             tenant,
             role,
+            apps: None,
             label: String::new(),
             expires_at: None,
         };

@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod apps;
+mod audit;
 mod auth;
 mod durable;
 mod functions;
 mod harness;
 mod instances;
+mod keys;
 mod logs;
 mod openapi;
+mod quota;
 mod tenants;
 mod vault;
 mod workflows;

@@ -81,6 +81,16 @@ async fn nothing_of_another_tenant_can_be_reached_or_told_from_nothing() {
         ("POST", "/apps/a/instances/i/suspend".into()),
         ("POST", "/apps/a/instances/i/resume".into()),
         ("GET", "/apps/a/logs".into()),
+        ("PUT", "/apps/a/secrets/s".into()),
+        ("DELETE", "/apps/a/secrets/s".into()),
+        ("PUT", "/apps/a/connections/c".into()),
+        ("GET", "/quota".into()),
+        ("PUT", "/quota".into()),
+        ("DELETE", "/quota".into()),
+        ("GET", "/usage".into()),
+        ("GET", "/audit".into()),
+        ("GET", format!("/keys/{victims_key}")),
+        ("POST", format!("/keys/{victims_key}/rotate")),
         ("GET", "/keys".into()),
         ("POST", "/keys".into()),
         ("DELETE", format!("/keys/{victims_key}")),
@@ -99,7 +109,7 @@ async fn nothing_of_another_tenant_can_be_reached_or_told_from_nothing() {
             // The same names in the thief's own tenant lead nowhere either.
             let own = format!("/admin/v1{path}");
             let own = node.call_as(&thief, method.clone(), &own).await;
-            let by_id = path.contains("/a") && path.len() > "/apps".len();
+            let by_id = path.starts_with("/apps/a");
             if by_id && method == Method::GET {
                 assert!([403, 404].contains(&own.status.as_u16()), "{method} {path}");
             }

@@ -1,5 +1,6 @@
 //! One file a verb.
 
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod build;
 pub(crate) mod completions;
@@ -21,6 +22,7 @@ pub(crate) mod start;
 pub(crate) mod tenants;
 pub(crate) mod test;
 pub(crate) mod up;
+pub(crate) mod usage;
 pub(crate) mod workflows;
 
 use anyhow::Result;

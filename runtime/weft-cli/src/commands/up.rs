@@ -51,6 +51,9 @@ pub(crate) struct NodeArgs {
     /// MiB of one input, output, event or entity state, up to 512 [default: 64]
     #[arg(long, env = "WEFT_PAYLOAD_MAX", value_name = "MIB")]
     payload_max: Option<u32>,
+    /// For how many days the audit log is kept [default: 365]
+    #[arg(long, env = "WEFT_AUDIT_DAYS", value_name = "DAYS")]
+    audit_days: Option<u32>,
     /// How the node's own log is written [default: text]
     #[arg(long, env = "WEFT_LOG_FORMAT", value_enum)]
     log_format: Option<LogFormat>,
@@ -83,6 +86,10 @@ impl NodeArgs {
                 LogFormat::Text => weft_server::LogFormat::Text,
                 LogFormat::Json => weft_server::LogFormat::Json,
             }),
+            // For the file alone: these are tables.
+            quota: weft_app::Quota::default(),
+            tenants: std::collections::BTreeMap::new(),
+            audit_days: self.audit_days,
             secrets_key: variable("WEFT_SECRETS_KEY"),
             // As hosts of the peer tell the programs on them.
             identity: variable("IDENTITY_ENDPOINT").zip(variable("IDENTITY_HEADER")),

@@ -4,13 +4,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::BodyExt as _;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::Egress;
+use super::counted::Counted;
 use super::send::{Denied, Timeouts};
 use crate::config::Invocation;
 use crate::logs::Logs;
+use crate::metering::CallMeter;
 use crate::services::LogLevel;
 use crate::state::Role;
 
@@ -25,6 +28,7 @@ pub(crate) struct Hooks {
     egress: Arc<Egress>,
     function: Arc<weft_app::Function>,
     logs: Logs,
+    meter: CallMeter,
     /// Made for the first request: most guests make none.
     open: Option<Arc<Semaphore>>,
     /// Why this guest makes no requests at all.
@@ -32,7 +36,13 @@ pub(crate) struct Hooks {
 }
 
 impl Hooks {
-    pub(crate) fn new(egress: &Arc<Egress>, call: &Invocation, role: &Role, logs: &Logs) -> Self {
+    pub(crate) fn new(
+        egress: &Arc<Egress>,
+        call: &Invocation,
+        role: &Role,
+        logs: &Logs,
+        meter: &CallMeter,
+    ) -> Self {
         let refusal = match role {
             Role::Http | Role::Activity | Role::Entity(_) => None,
             Role::Orchestrator(_) | Role::Describe => Some(format!(
@@ -45,6 +55,7 @@ impl Hooks {
             egress: Arc::clone(egress),
             function: Arc::clone(&call.function),
             logs: logs.clone(),
+            meter: meter.clone(),
             open: None,
             refusal,
         }
@@ -64,6 +75,11 @@ impl WasiHttpHooks for Hooks {
             self.logs.message(LogLevel::Error, "http", &refusal);
             return Box::new(async move { Err(Error::InternalError(Some(refusal))) });
         }
+        if let Err(limited) = self.meter.tenant().admit_egress() {
+            self.logs
+                .message(LogLevel::Error, "http", &limited.to_string());
+            return Box::new(async { Err(Error::ConnectionLimitReached) });
+        }
         let open = self
             .open
             .get_or_insert_with(|| Arc::new(Semaphore::new(OPEN_MAX)));
@@ -72,6 +88,7 @@ impl WasiHttpHooks for Hooks {
         };
         let (egress, function) = (Arc::clone(&self.egress), Arc::clone(&self.function));
         let logs = self.logs.clone();
+        let meter = self.meter.clone();
         let bounded = |asked: Option<Duration>, max: Duration| asked.map_or(max, |t| t.min(max));
         let options = options.unwrap_or_default();
         let timeouts = Timeouts {
@@ -89,7 +106,10 @@ impl WasiHttpHooks for Hooks {
                     return Err(Denied::into_code(denied));
                 }
             };
+            let sent = meter.clone();
+            let request = request.map(|body| Counted::new(body, sent).boxed_unsync());
             let (response, io) = egress.send(target, request, timeouts).await?;
+            let response = response.map(|body| Counted::new(body, meter).boxed_unsync());
             let io = async move {
                 let ended = Pin::from(io).await;
                 drop(place);

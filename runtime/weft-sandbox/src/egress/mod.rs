@@ -6,6 +6,7 @@
 
 mod address;
 mod client;
+mod counted;
 mod hooks;
 mod send;
 

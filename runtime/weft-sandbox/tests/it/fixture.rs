@@ -12,7 +12,7 @@ use weft_id::{AppId, EntityId, InstanceId};
 use weft_orchestration::{Payload, Status, Timestamp};
 use weft_sandbox::{
     Client, ClientError, Components, Config, Control, GuestLimits, InstanceStatus, Invocation,
-    LogRecord, LogSink, Management, Sandbox, Services, StartOptions,
+    LogRecord, LogSink, Management, Metering, Sandbox, Services, StartOptions,
 };
 use weft_store::{Digest, EntityFilter, EntityPage, Error, Family, Filter, KeyValue, PageRequest};
 
@@ -50,6 +50,7 @@ impl Fixture {
             key_value: world.clone(),
             payloads: Arc::new(weft_store::MemoryStore::new()),
             log: world.clone(),
+            metering: Metering::default(),
         };
         let compiler = PathBuf::from(env!("CARGO_BIN_EXE_weft-compile"));
         let mut config = Config::new(compiler, [7; 32]);

@@ -18,7 +18,7 @@ impl Execution for Parked {
 pub(super) fn transient(error: CallError) -> TurnError {
     let why = error.to_string();
     match error {
-        CallError::Busy(_) => TurnError::Busy(why),
+        CallError::Busy(_) | CallError::Limited(_) => TurnError::Busy(why),
         CallError::NoComponent(_)
         | CallError::NoRole(_)
         | CallError::Timeout(_)

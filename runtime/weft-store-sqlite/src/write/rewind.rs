@@ -105,8 +105,10 @@ impl Tx<'_> {
     ) -> Result<Vec<(InstanceKey, OpenChild)>, Fault> {
         let shard = Shard::of(key);
         let history_len: usize = rewound.history.iter().map(Vec::len).sum();
+        let texts: Vec<String> = rewound.history.iter().map(json).collect();
+        let bytes: usize = texts.iter().map(String::len).sum();
         let sql = "UPDATE instance SET execution = ?2, status = ?3, turns = ?4, \
-                   history_len = ?5, updated_at = ?6 WHERE row = ?1";
+                   history_len = ?5, updated_at = ?6, history_bytes = ?7 WHERE row = ?1";
         self.execute(
             sql,
             params![
@@ -116,6 +118,7 @@ impl Tx<'_> {
                 of_u64(rewound.history.len() as u64),
                 of_u64(history_len as u64),
                 of_time(now),
+                of_u64(bytes as u64),
             ],
         )?;
         self.execute(
@@ -125,9 +128,9 @@ impl Tx<'_> {
         self.execute("DELETE FROM turn WHERE instance = ?1", [row])?;
         self.execute("DELETE FROM task WHERE instance = ?1", [row])?;
         self.execute("DELETE FROM inbox WHERE instance = ?1", [row])?;
-        for (number, events) in rewound.history.iter().enumerate() {
+        for (number, events) in texts.iter().enumerate() {
             let sql = "INSERT INTO turn (instance, number, events) VALUES (?1, ?2, ?3)";
-            self.execute(sql, params![row, of_u64(number as u64), json(events)])?;
+            self.execute(sql, params![row, of_u64(number as u64), events])?;
         }
         for task in &rewound.tasks {
             self.insert_task(row, shard, task)?;

@@ -25,6 +25,8 @@ pub(crate) struct TurnRow {
     consumed: Consumed,
     events: String,
     events_len: i64,
+    /// What the turn adds to the history, without long payloads.
+    history_bytes: i64,
     /// What the instance names for as long as it is as this turn leaves it, besides what is in its
     /// inbox and what an entity keeps.
     kept: BTreeSet<Kept>,
@@ -136,13 +138,20 @@ impl TurnRow {
             }
             After::Entity(record) => (Status::Running, Next::Entity(EntityRow::new(record))),
         };
+        let events_len = of_u64(events.len() as u64);
+        let events = json(&events);
+        let history_bytes = match &next {
+            Next::Waiting | Next::Ended { .. } => of_u64(events.len() as u64),
+            Next::Anew { .. } | Next::Entity(_) => 0,
+        };
         Self {
             shard: Shard::of(&commit.key),
             execution: of_execution(commit.execution),
             turn_number: of_u64(commit.turn_number),
             consumed: commit.consumed,
-            events_len: of_u64(events.len() as u64),
-            events: json(&events),
+            events_len,
+            events,
+            history_bytes,
             kept,
             tasks,
             timers,
@@ -215,7 +224,8 @@ impl Tx<'_> {
             return Ok(None);
         };
         let sql = "UPDATE instance SET turns = turns + 1, history_len = history_len + ?5, \
-                   status = ?6, updated_at = ?7, revision = coalesce(?8, revision) \
+                   status = ?6, updated_at = ?7, revision = coalesce(?8, revision), \
+                   history_bytes = history_bytes + ?9 \
                    WHERE app = ?1 AND id = ?2 AND execution = ?3 AND turns = ?4 AND status < 3 \
                    RETURNING row";
         self.number(
@@ -229,6 +239,7 @@ impl Tx<'_> {
                 of_status(turn.status),
                 of_time(turn.now),
                 turn.revision.map(|revision| revision.0),
+                turn.history_bytes,
             ],
         )
     }
@@ -372,8 +383,8 @@ impl Tx<'_> {
     fn begin_anew(&mut self, row: i64, start: &StartRow, carried: &[Entry]) -> Result<(), Fault> {
         self.execute("DELETE FROM turn WHERE instance = ?1", [row])?;
         self.execute("DELETE FROM timer WHERE instance = ?1", [row])?;
-        let sql = "UPDATE instance SET execution = ?2, name = ?3, turns = 0, history_len = 0 \
-                   WHERE row = ?1";
+        let sql = "UPDATE instance SET execution = ?2, name = ?3, turns = 0, history_len = 0, \
+                   history_bytes = 0 WHERE row = ?1";
         let execution = of_execution(start.start.execution);
         self.execute(sql, params![row, execution, start.start.name])?;
         let sql = "UPDATE detail SET input = ?2 WHERE instance = ?1";

@@ -1,4 +1,4 @@
-//! API keys and tenants.
+//! API keys.
 
 use weft_id::Tenant;
 
@@ -10,6 +10,7 @@ fn record(id: &str, tenant: Option<&str>, millis: u64) -> KeyRecord {
         id: KeyId(id.to_owned()),
         tenant: tenant.map(|name| name.parse().unwrap()),
         role: Role::Invoker,
+        apps: Some(vec!["a".parse().unwrap(), "b".parse().unwrap()]),
         hash: [7; 32],
         label: "it's a \"label\"".to_owned(),
         created_at: at(millis),
@@ -37,6 +38,7 @@ pub async fn keys_are_kept_by_id(store: &(impl Store + ?Sized)) {
         assert_eq!(store.key(&id).await.unwrap(), Some(key));
     }
     let operator = KeyRecord {
+        apps: None,
         expires_at: None,
         ..record("one", None, 2)
     };
@@ -61,16 +63,18 @@ pub async fn keys_are_listed_by_tenant(store: &(impl Store + ?Sized)) {
     assert_eq!(ids(store.keys(None).await.unwrap()), ["c"]);
 }
 
-pub async fn tenants_are_listed_by_name(store: &(impl Store + ?Sized)) {
-    let names = |tenants: Vec<Tenant>| {
-        let names = tenants.iter().map(Tenant::to_string);
-        names.collect::<Vec<_>>()
-    };
-    assert_eq!(names(store.tenants().await.unwrap()), ["default"]);
-    for name in ["z", "a", "default", "a"] {
-        let tenant = name.parse().unwrap();
-        store.put_tenant(&tenant, at(0)).await.unwrap();
+pub async fn a_key_is_rotated_at_once(store: &(impl Store + ?Sized)) {
+    let (old, new) = (record("old", Some("t"), 1), record("new", Some("t"), 2));
+    let absent = store.rotate_key(&old.id, new.clone(), at(50)).await;
+    assert!(matches!(absent, Err(Error::NotFound)), "{absent:?}");
+    assert_eq!(store.key(&new.id).await.unwrap(), None);
+    store.put_key(old.clone()).await.unwrap();
+    assert!(store.key(&old.id).await.unwrap().is_some());
+    for (until, expires) in [(at(50), at(50)), (at(70), at(50))] {
+        let rotated = store.rotate_key(&old.id, new.clone(), until).await;
+        rotated.unwrap();
+        let found = store.key(&old.id).await.unwrap().unwrap();
+        assert_eq!(found.expires_at, Some(expires), "never later than before");
+        assert_eq!(store.key(&new.id).await.unwrap(), Some(new.clone()));
     }
-    let tenants = store.tenants().await.unwrap();
-    assert_eq!(names(tenants), ["a", "default", "z"]);
 }

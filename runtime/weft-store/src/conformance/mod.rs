@@ -6,6 +6,7 @@
 #![expect(clippy::missing_panics_doc, reason = "tests fail by panicking")]
 
 mod apps;
+mod audit;
 mod ends;
 mod entities;
 mod instances;
@@ -17,10 +18,12 @@ mod payloads;
 mod rewind;
 mod starts;
 mod tasks;
+mod tenants;
 mod turns;
 mod vault;
 
 pub use apps::*;
+pub use audit::*;
 pub use ends::*;
 pub use entities::*;
 pub use instances::*;
@@ -32,6 +35,7 @@ pub use payloads::*;
 pub use rewind::*;
 pub use starts::*;
 pub use tasks::*;
+pub use tenants::*;
 pub use turns::*;
 pub use vault::*;
 
@@ -109,7 +113,13 @@ macro_rules! conformance_tests {
             components_are_kept_by_digest
             keys_are_kept_by_id
             keys_are_listed_by_tenant
+            a_key_is_rotated_at_once
             tenants_are_listed_by_name
+            terms_are_set_one_by_one
+            what_a_tenant_keeps_is_counted
+            a_deleted_tenant_leaves_nothing
+            actions_are_kept_with_what_came_of_them
+            actions_are_read_newest_first_by_tenant
             sealed_values_are_kept_by_app_and_kind
             sealed_values_go_with_their_app
             pairs_are_kept_by_app_and_bucket

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use weft_id::{AppId, Tenant};
 
-use super::MemoryStore;
+use super::{MemoryStore, State};
 use crate::{Apps, Digest, Error, NewRevision, Revision, RevisionId};
 
 #[async_trait]
@@ -74,17 +74,27 @@ impl Apps for MemoryStore {
 
     async fn delete_app(&self, app: &AppId) -> Result<(), Error> {
         let mut state = self.state();
-        state.apps.remove(app).ok_or(Error::NotFound)?;
-        let keys: Vec<_> = state
+        if !state.apps.contains_key(app) {
+            return Err(Error::NotFound);
+        }
+        state.remove_app(app);
+        Ok(())
+    }
+}
+
+impl State {
+    /// Removes an app, deployed or not, with all that belongs to it.
+    pub(super) fn remove_app(&mut self, app: &AppId) {
+        self.apps.remove(app);
+        let keys: Vec<_> = self
             .of_app(app)
             .map(|record| record.instance.key.clone())
             .collect();
         for key in &keys {
-            state.remove(key);
+            self.remove(key);
         }
-        state.pairs.retain(|(of, _), _| of != app);
-        state.sealed.retain(|(of, _, _), _| of != app);
-        Ok(())
+        self.pairs.retain(|(of, _), _| of != app);
+        self.sealed.retain(|(of, _, _), _| of != app);
     }
 }
 

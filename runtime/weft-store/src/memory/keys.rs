@@ -1,4 +1,4 @@
-//! API keys and tenants in memory.
+//! API keys in memory.
 
 use async_trait::async_trait;
 use weft_id::Tenant;
@@ -27,19 +27,16 @@ impl Keys for MemoryStore {
         Ok(keys)
     }
 
-    async fn delete_key(&self, id: &KeyId) -> Result<(), Error> {
-        let removed = self.state().keys.remove(id);
-        removed.map(drop).ok_or(Error::NotFound)
-    }
-
-    async fn put_tenant(&self, tenant: &Tenant, _now: Timestamp) -> Result<(), Error> {
-        self.state().tenants.insert(tenant.clone());
+    async fn rotate_key(&self, old: &KeyId, new: KeyRecord, until: Timestamp) -> Result<(), Error> {
+        let mut state = self.state();
+        let record = state.keys.get_mut(old).ok_or(Error::NotFound)?;
+        record.expires_at = Some(record.expires_at.map_or(until, |at| at.min(until)));
+        state.keys.insert(new.id.clone(), new);
         Ok(())
     }
 
-    async fn tenants(&self) -> Result<Vec<Tenant>, Error> {
-        let mut tenants = self.state().tenants.clone();
-        tenants.insert(Tenant::default());
-        Ok(tenants.into_iter().collect())
+    async fn delete_key(&self, id: &KeyId) -> Result<(), Error> {
+        let removed = self.state().keys.remove(id);
+        removed.map(drop).ok_or(Error::NotFound)
     }
 }

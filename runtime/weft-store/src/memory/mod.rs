@@ -4,12 +4,14 @@
 //! source of randomness, and everything is kept in order: the same calls give the same answers.
 
 mod apps;
+mod audit;
 mod entities;
 mod instances;
 mod keys;
 mod kv;
 mod payloads;
 mod rewind;
+mod tenants;
 mod vault;
 mod work;
 
@@ -24,8 +26,8 @@ use weft_orchestration::{
 };
 
 use crate::{
-    Digest, Endings, INLINE_BYTES_MAX, Instance, KeyId, KeyRecord, MessageSeq, NodeId, Revision,
-    START_TIMER, Sealed, SealedKind, Shard, TaskSeq, Wakeup,
+    AuditEntry, AuditSeq, Digest, Endings, INLINE_BYTES_MAX, Instance, KeyId, KeyRecord,
+    MessageSeq, NodeId, Revision, START_TIMER, Sealed, SealedKind, Shard, TaskSeq, Terms, Wakeup,
 };
 
 /// More than a receiver leaves unread unless it is stuck; one that lags reads `ready` again.
@@ -102,7 +104,9 @@ struct State {
     apps: BTreeMap<AppId, Vec<Revision>>,
     components: BTreeMap<Digest, Vec<u8>>,
     keys: BTreeMap<KeyId, KeyRecord>,
-    tenants: BTreeSet<Tenant>,
+    tenants: BTreeMap<Tenant, Terms>,
+    audit: BTreeMap<AuditSeq, AuditEntry>,
+    audit_last: i64,
     pairs: BTreeMap<(AppId, String), BTreeMap<String, Vec<u8>>>,
     sealed: BTreeMap<(AppId, SealedKind, String), Sealed>,
 }

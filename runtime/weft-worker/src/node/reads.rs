@@ -126,6 +126,7 @@ impl Loop {
             | StoreError::LeaseLost
             | StoreError::Conflict
             | StoreError::TooLarge(_)
+            | StoreError::QuotaExceeded { .. }
             | StoreError::Full
             | StoreError::Unavailable { .. } => {
                 tracing::warn!(shard = shard.index(), %error, "shard not read");

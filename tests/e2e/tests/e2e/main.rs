@@ -33,6 +33,7 @@ mod requests;
 mod retention;
 mod revisions;
 mod templates;
+mod tenancy;
 mod triggers;
 mod workflow_deployment;
 mod workflows;

@@ -14,7 +14,7 @@ use weft_id::{AppId, EntityId, InstanceId};
 use weft_orchestration::{Payload, Timestamp};
 use weft_sandbox::{
     ActivityCall, Client, ClientError, Components, Config, Control, InstanceStatus, Invocation,
-    LogRecord, LogSink, Management, Sandbox, Services, StartOptions,
+    LogRecord, LogSink, Management, Metering, Sandbox, Services, StartOptions,
 };
 use weft_store::{Digest, EntityFilter, EntityPage, Family, Filter, MemoryStore, PageRequest};
 use weft_testkit::guests::{component, guest};
@@ -39,6 +39,7 @@ pub(crate) async fn measure(plan: Plan, report: &mut Report) -> anyhow::Result<(
         key_value: Arc::new(MemoryStore::new()),
         payloads: Arc::new(MemoryStore::new()),
         log: Arc::new(Unread),
+        metering: Metering::default(),
     };
     let dir = tempfile::tempdir()?;
     let mut config = Config::new(weft_binary().to_owned(), [7; 32]);

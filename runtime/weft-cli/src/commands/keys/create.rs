@@ -12,6 +12,9 @@ pub(crate) struct Args {
     /// What the holder may do
     #[arg(long, value_enum)]
     role: Role,
+    /// An app that the key is for; all of the tenant if absent
+    #[arg(long = "for-app", value_name = "APP")]
+    apps: Vec<String>,
     /// What you call it
     #[arg(long, default_value = "")]
     label: String,
@@ -38,6 +41,9 @@ pub(super) async fn run(args: &Args, target: &Target) -> Result<()> {
     let mut body = json!({"role": role.get_name(), "label": args.label});
     if let Some(expires_at) = &args.expires_at {
         body["expires_at"] = expires_at.as_str().into();
+    }
+    if !args.apps.is_empty() {
+        body["apps"] = args.apps.clone().into();
     }
     let path = format!("{}/keys", target.tenant_path()?);
     let created = target.client()?.post(&path, &body).await?;

@@ -3,6 +3,7 @@
 mod create;
 mod delete;
 mod list;
+mod rotate;
 
 use anyhow::Result;
 
@@ -14,6 +15,8 @@ pub(crate) enum Command {
     Create(create::Args),
     /// List keys without their secrets
     List,
+    /// Make a key in place of another one; it is shown this once
+    Rotate(rotate::Args),
     /// Delete a key; it stops working at once
     Delete(delete::Args),
 }
@@ -22,6 +25,7 @@ pub(crate) async fn run(command: Command, target: &Target) -> Result<()> {
     match command {
         Command::Create(args) => create::run(&args, target).await,
         Command::List => list::run(target).await,
+        Command::Rotate(args) => rotate::run(&args, target).await,
         Command::Delete(args) => delete::run(&args, target).await,
     }
 }
