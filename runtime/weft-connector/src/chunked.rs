@@ -5,6 +5,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
+use weft_workflow::wire::is_credential;
 
 use crate::answer::Answer;
 use crate::request::Prepared;
@@ -96,6 +97,9 @@ pub(crate) async fn upload(connector: &Connector, prepared: Prepared) -> Result<
         let mut part = prepared.clone();
         part.method = Method::PATCH;
         part.url = place.clone();
+        if part.url.origin() != prepared.url.origin() {
+            forget_credentials(&mut part);
+        }
         part.body = content.slice(at..end);
         let range = format!("bytes={at}-{}/{total}", end - 1);
         part.headers.insert(header::CONTENT_RANGE, number(range));
@@ -118,6 +122,15 @@ pub(crate) async fn upload(connector: &Connector, prepared: Prepared) -> Result<
     Err(Failed::invalid(format!(
         "the server takes parts that are too small: {total} bytes in more than {PARTS_MAX} parts"
     )))
+}
+
+/// The server has named another one, which the credentials of the request are not meant for.
+fn forget_credentials(part: &mut Prepared) {
+    part.identity = None;
+    let names: Vec<HeaderName> = part.headers.keys().cloned().collect();
+    for name in names.iter().filter(|name| is_credential(name.as_str())) {
+        part.headers.remove(name);
+    }
 }
 
 fn number(text: String) -> HeaderValue {

@@ -100,3 +100,36 @@ async fn a_content_is_announced_and_sent_in_parts() {
         Some("text/plain; charset=utf-8")
     );
 }
+
+#[tokio::test]
+async fn parts_for_another_server_carry_no_credentials() {
+    let storage = Server::start(|_| async { response(201, &[], "") }).await;
+    let place = format!("{}/up", storage.url);
+    let server = Server::start(move |seen: Seen| {
+        let place = place.clone();
+        async move {
+            // The first part goes to itself, those after it elsewhere.
+            let next = if seen.method == "POST" {
+                "/here"
+            } else {
+                place.as_str()
+            };
+            response(200, &[("location", next), ("x-ms-chunk-size", "8")], "")
+        }
+    })
+    .await;
+    let answer = http(json!({
+        "method": "POST", "uri": format!("{}/files", server.url), "chunk": true, "body": CONTENT,
+        "authentication": {"type": "Raw", "value": "Bearer t"},
+        "headers": {"x-api-key": "k", "x-plain": "p"},
+    }));
+    assert_eq!(answer.await.unwrap()["statusCode"], 201);
+    let carried = |seen: &Seen| {
+        let names = ["authorization", "x-api-key", "x-plain"];
+        names.map(|name| seen.header(name).is_some())
+    };
+    let own: Vec<_> = server.seen().iter().map(carried).collect();
+    assert_eq!(own, [[true; 3]; 2]);
+    let elsewhere: Vec<_> = storage.seen().iter().map(carried).collect();
+    assert_eq!(elsewhere, [[false, false, true]; 2]);
+}

@@ -6,6 +6,7 @@
 use url::Url;
 
 use crate::value::{Object, Value};
+use crate::wire::is_credential;
 
 /// A location that may leave out scheme and host.
 pub(crate) fn resolve(from: &str, location: &str) -> String {
@@ -39,11 +40,7 @@ pub(crate) fn forget_credentials(request: &mut Object) {
     let Some(Value::Object(headers)) = request.get("headers") else {
         return;
     };
-    const SECRET: [&str; 3] = ["Authorization", "Cookie", "Proxy-Authorization"];
-    let kept = headers.iter().filter(|(name, _)| {
-        let mut secret = SECRET.iter();
-        !secret.any(|secret| secret.eq_ignore_ascii_case(name.trim()))
-    });
+    let kept = headers.iter().filter(|(name, _)| !is_credential(name));
     let kept: Object = kept
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
@@ -83,7 +80,8 @@ mod tests {
     #[test]
     fn what_is_secret_is_forgotten() {
         let request = json!({"authentication": {"type": "Raw"}, "cookie": "a=b", "method": "GET",
-            "headers": {"authorization": "x", "COOKIE": "y", "Accept": "z"}});
+            "headers": {"authorization": "x", "COOKIE": "y", "Accept": "z", "X-Api-Key": "k",
+                "Ocp-Apim-Subscription-Key": "k", "x-access-token": "t"}});
         let Value::Object(mut request) = Value::from(request) else {
             unreachable!();
         };

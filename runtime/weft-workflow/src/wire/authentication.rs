@@ -38,3 +38,53 @@ pub fn credentials(stated: &Value) -> Result<Option<String>, Refused> {
         _ => None,
     })
 }
+
+/// Whether a header tells a server who sends a request, by its name: what it is called everywhere, and
+/// words that services put into names of their own (`x-api-key`, `private-token`, ...). One that merely
+/// sounds like it is one too: it is held back from servers that it was not meant for, and no others.
+#[must_use]
+pub fn is_credential(header: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "auth",
+        "cookie",
+        "credential",
+        "key",
+        "passw",
+        "secret",
+        "session",
+        "signature",
+        "token",
+    ];
+    let name = header.to_ascii_lowercase();
+    WORDS.iter().any(|word| name.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_told_by_their_names() {
+        let secret = [
+            "Authorization",
+            "PROXY-AUTHORIZATION",
+            "Cookie",
+            "x-api-key",
+            "apikey",
+            "Ocp-Apim-Subscription-Key",
+            "X-Auth-User",
+            "Private-Token",
+            "X-Amz-Signature",
+            "client_secret",
+        ];
+        let plain = [
+            "Accept",
+            "Content-Type",
+            "x-ms-version",
+            "User-Agent",
+            "Prefer",
+        ];
+        assert!(secret.iter().all(|name| is_credential(name)));
+        assert!(!plain.iter().any(|name| is_credential(name)));
+    }
+}

@@ -12,7 +12,7 @@ mod request;
 mod settings;
 
 pub use answer::{answer_json, spelled};
-pub use authentication::credentials;
+pub use authentication::{credentials, is_credential};
 pub use connection::{Call, Connection, Place, direct, find, over, service_over};
 pub use content::{Content, body_of, content};
 pub use request::{Message, header_value, message};
