@@ -196,7 +196,8 @@ impl Scripts {
             }
         };
         let max = self.limits.output_bytes_max;
-        let listen = async {
+        // The pipe goes with it: a child that has more to say than is heard would wait for ever.
+        let listen = async move {
             let mut read = Vec::new();
             let mut bounded = (&mut output).take(max + 1);
             bounded.read_to_end(&mut read).await?;

@@ -87,3 +87,13 @@ async fn a_script_that_takes_too_much_is_ended() {
         assert!(failed.message.contains(part), "{code}: {failed}");
     }
 }
+
+/// It has much more to say than a pipe holds, and waits for nobody to hear it.
+#[tokio::test]
+async fn a_script_that_returns_too_much_is_told_so() {
+    let code = "return 'x'.repeat(5 * 1024 * 1024);";
+    let failed = run(code, json!({})).await.unwrap_err();
+    assert_eq!(failed.code, "InlineCodeScriptRuntimeFailure");
+    let told = "the script returns more than 3145728 bytes";
+    assert!(failed.message.contains(told), "{failed}");
+}

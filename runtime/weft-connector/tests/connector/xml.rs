@@ -80,3 +80,66 @@ async fn a_map_that_takes_too_much_is_ended() {
     assert_eq!(failed.code, "InvalidXsltContent");
     assert!(failed.message.contains("the map needs more"), "{failed}");
 }
+
+/// Text of that many MiB, of one piece after another.
+fn filled(mib: usize, piece: impl Fn(usize) -> String) -> String {
+    let mut text = String::with_capacity((mib << 20) + 200);
+    for number in 0.. {
+        if text.len() >= mib << 20 {
+            break;
+        }
+        text.push_str(&piece(number));
+    }
+    text
+}
+
+/// What is too much is ended by a bound, and the code says of what.
+#[tokio::test]
+async fn schemas_and_contents_of_many_mebibytes_fail_with_their_code() {
+    let limits = ScriptLimits {
+        cpu_max: Duration::from_secs(2),
+        wall_max: Duration::from_secs(60),
+        ..ScriptLimits::default()
+    };
+    let connector = connector_with(&[], IdentityEndpoint::default(), limits);
+    let validate = async |schema: &str, content: &str| {
+        let artifacts = BTreeMap::from([(
+            "schemas".to_owned(),
+            BTreeMap::from([("Large.xsd".to_owned(), schema.to_owned())]),
+        )]);
+        let around = Surroundings {
+            artifacts: Arc::new(artifacts),
+            ..nothing()
+        };
+        let input = json!({"content": content, "schema": "Large.xsd"}).to_string();
+        let called = connector.call("workflow/xml-validation", &input, &around);
+        let done = called.await.map(|_| "it fits");
+        done.map_err(|failed| (failed.code, failed.message))
+    };
+    let schema = |inside: &str| {
+        format!("<xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\">{inside}</xs:schema>")
+    };
+    let root = "<xs:element name=\"r\"><xs:complexType><xs:sequence>\
+                <xs:element name=\"n\" type=\"xs:int\" maxOccurs=\"unbounded\"/>\
+                </xs:sequence></xs:complexType></xs:element>";
+    for mib in [3, 7] {
+        let element = |n: usize| format!("<xs:element name=\"e{n}\" type=\"xs:int\"/>");
+        let large = schema(&(root.to_owned() + &filled(mib, element)));
+        let wrong = filled(mib, |_| "<n>one</n>".to_owned());
+        // It fits, and is more than an action may give.
+        let fits = filled(mib, |n| format!("<n>{n}</n>"));
+        for (schema, content) in [
+            (&large, "<n>one</n>"),
+            (&schema(root), wrong.as_str()),
+            (&schema(root), fits.as_str()),
+        ] {
+            let content = format!("<r>{content}</r>");
+            let (code, message) = validate(schema, &content).await.unwrap_err();
+            println!("{} and {} bytes: {message}", schema.len(), content.len());
+            assert_eq!(code, "XmlValidationFailed", "{message}");
+        }
+    }
+    let large = schema(&filled(8, |_| "<!-- nothing -->".to_owned()));
+    let (code, message) = validate(&large, "<r/>").await.unwrap_err();
+    assert_eq!(code, "BadRequest", "{message}");
+}
