@@ -150,7 +150,8 @@ fn every_definition_runs_to_an_end() {
         *statuses.entry(status).or_default() += 1;
     }
     println!(
-        "{} definitions: {refused} refused, the others ran to {statuses:?}; {actions} actions in {} ms",
+        "figure: {} definitions with stubs: {refused} are refused, the others run to an end \
+         ({statuses:?}); {actions} actions in {} ms",
         files.len(),
         began.elapsed().as_millis()
     );

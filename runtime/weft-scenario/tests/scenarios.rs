@@ -44,7 +44,7 @@ fn run(folder: &str) -> (usize, String) {
         }
     }
     println!(
-        "{folder}: {passed} of {} scenarios pass, in {} ms",
+        "figure: scenarios of {folder}: {passed} of {} pass, in {} ms",
         files.len(),
         began.elapsed().as_millis()
     );

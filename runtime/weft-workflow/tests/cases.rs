@@ -86,7 +86,7 @@ fn known(list: &str) -> BTreeMap<&str, bool> {
     lines.map(|line| (line, false)).collect()
 }
 
-fn judge(rows: Vec<(&str, Result<(), String>)>, list: &str) {
+fn judge(table: &str, rows: Vec<(&str, Result<(), String>)>, list: &str) {
     let mut known = known(list);
     let (mut passed, mut wrong) = (0, Vec::new());
     let total = rows.len();
@@ -100,7 +100,7 @@ fn judge(rows: Vec<(&str, Result<(), String>)>, list: &str) {
     }
     let absent = known.iter().filter(|(_, seen)| !**seen);
     wrong.extend(absent.map(|(row, _)| format!("listed, and is no row: {row}")));
-    println!("{passed} of {total} rows pass");
+    println!("figure: {table}: {passed} of {total} rows pass");
     assert!(
         wrong.is_empty(),
         "{} rows:\n{}",
@@ -112,7 +112,12 @@ fn judge(rows: Vec<(&str, Result<(), String>)>, list: &str) {
 #[test]
 fn every_function_is_known() {
     let context = context("2018-02-01T00:00:00Z");
-    for line in include_str!("data/functions.tsv").lines().skip(1) {
+    let lines = include_str!("data/functions.tsv").lines().skip(1);
+    println!(
+        "figure: functions.tsv: all {} functions are known",
+        lines.clone().count()
+    );
+    for line in lines {
         let name = line.split('\t').next().unwrap();
         let fault = evaluate(&format!("@{name}()"), &context).err();
         let unknown = fault.is_some_and(|fault| fault.contains("is not defined or not valid"));
@@ -156,7 +161,11 @@ fn the_examples_of_the_documentation() {
         };
         rows.push((text, outcome));
     }
-    judge(rows, include_str!("data/examples-not-passed.txt"));
+    judge(
+        "function-examples.tsv",
+        rows,
+        include_str!("data/examples-not-passed.txt"),
+    );
 }
 
 #[test]
@@ -185,5 +194,9 @@ fn the_edge_cases() {
         };
         rows.push((columns[0], outcome));
     }
-    judge(rows, include_str!("data/cases-not-passed.txt"));
+    judge(
+        "expression-cases.tsv",
+        rows,
+        include_str!("data/cases-not-passed.txt"),
+    );
 }

@@ -95,7 +95,7 @@ fn every_definition_is_accepted() {
         }
     }
     println!(
-        "{} definitions: {loaded} loaded, {accepted} accepted, {warned} of them with warnings",
+        "figure: {} definitions: {loaded} are loaded, {accepted} pass validation, {warned} with warnings",
         files.len()
     );
     assert!(wrong.is_empty(), "{wrong}");

@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask bench | crash | demo | test | lint | tidy`.
+//! The project's own tasks: `cargo xtask bench | crash | demo | figures | test | lint | tidy`.
 //!
 //! Owns what a developer or CI does with the whole repository; everything here runs the same on
 //! both.
@@ -6,6 +6,7 @@
 mod bench;
 mod crash;
 mod demo;
+mod figures;
 mod foreign;
 mod guests;
 mod lint;
@@ -24,6 +25,8 @@ enum Task {
     Crash(crash::Args),
     /// Build weft and the samples, run them on a node, kill it in the middle, and show the results
     Demo(demo::Args),
+    /// Print how much of the workflow language is covered, as the tests over its data count it
+    Figures,
     /// Run every test of the host, the SDK and the samples, and build the API documentation
     Test,
     /// Check formatting and lints of every workspace, and the house rules
@@ -37,6 +40,7 @@ fn main() -> anyhow::Result<()> {
         Task::Bench(args) => bench::run(args),
         Task::Crash(args) => crash::run(args),
         Task::Demo(args) => demo::run(args),
+        Task::Figures => figures::run(),
         Task::Test => test::run(),
         Task::Lint => lint::run(),
         Task::Tidy => tidy::run(),
