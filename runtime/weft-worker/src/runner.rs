@@ -47,6 +47,10 @@ pub trait Execution: Send {
     /// Nothing of this turn counts. The execution is dropped and opened again from its history
     /// after a pause.
     async fn turn(&mut self, messages: Vec<Message>, now: Timestamp) -> Result<Turn, TurnError>;
+
+    /// The last turn is committed: what it has decided may be told. Not called where the process ends
+    /// in between.
+    fn committed(&mut self) {}
 }
 
 /// Why a turn was not run. What the code itself does wrong is no error here: it fails the instance

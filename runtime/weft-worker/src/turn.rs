@@ -269,6 +269,7 @@ async fn try_run(
         now: shared.clock.now(),
     };
     shared.store.commit_turn(job.lease, commit).await?;
+    live.execution.committed();
     Stats::count(&shared.stats.turns);
     live.turn_number += 1;
     live.suspended = matches!(after, After::Suspended);
