@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use weft_app::Deployment;
-use weft_id::AppId;
+use weft_app::{Deployment, State};
+use weft_id::{AppId, Function};
 use weft_orchestration::Payload;
 use weft_store::{Error, Filter, NewRevision, PageRequest, Revision, RevisionId};
 
@@ -57,6 +57,18 @@ pub(crate) async fn change(
     app: &AppId,
     change: impl Fn(Option<&Deployment>) -> Result<Deployment, Problem>,
 ) -> Result<RevisionId, Problem> {
+    Ok(change_to(api, app, change).await?.0)
+}
+
+/// The same, with the document that is active then.
+///
+/// # Errors
+/// As for [`change`].
+pub(crate) async fn change_to(
+    api: &Api,
+    app: &AppId,
+    change: impl Fn(Option<&Deployment>) -> Result<Deployment, Problem>,
+) -> Result<(RevisionId, Deployment), Problem> {
     for attempt in 0..TRIES_MAX {
         let active = api.store.active_revision(app).await?;
         let old = active.as_ref().map(parse).transpose()?;
@@ -64,7 +76,7 @@ pub(crate) async fn change(
         if let (Some(active), Some(old)) = (&active, &old)
             && *old == new
         {
-            return Ok(active.id);
+            return Ok((active.id, new));
         }
         let appended = api
             .store
@@ -80,7 +92,7 @@ pub(crate) async fn change(
         match appended {
             Ok(id) => {
                 api.host.deployed(app).await;
-                return Ok(id);
+                return Ok((id, new));
             }
             Err(Error::Conflict) => {
                 let most = u64::from(attempt.min(20));
@@ -91,4 +103,22 @@ pub(crate) async fn change(
         }
     }
     Err(Problem::new(Kind::Conflict, "the app is being changed all the time").retry_after(1))
+}
+
+/// Enables or disables a workflow.
+///
+/// # Errors
+/// 404 for an absent app or workflow; as for [`change`].
+pub(crate) async fn set_state(
+    api: &Api,
+    app: &AppId,
+    workflow: &Function,
+    state: State,
+) -> Result<(RevisionId, Deployment), Problem> {
+    let changed = change_to(api, app, |active| {
+        let active = active.ok_or_else(|| Problem::not_found(format!("app {}", app.app)))?;
+        let changed = active.with_state(workflow, state);
+        changed.ok_or_else(|| Problem::not_found(format!("workflow {workflow}")))
+    });
+    changed.await
 }

@@ -10,13 +10,13 @@ use weft_app::{DescribedFunction, Function, Quota};
 use weft_id::{AppId, Component, Tenant};
 use weft_orchestration::{Failure, Payload, Timestamp};
 use weft_store::{Digest, Error, Instance, RevisionId, Sealed, SealedKind, Store};
-use weft_workflow::definition::Workflow;
+use weft_workflow::definition::{State, Workflow};
 use weft_workflow::program::Program;
 use weft_workflow::run::{CallbackKey, Settings};
 use weft_workflow::trigger::{Entry, Told};
 
 use crate::Problem;
-use crate::workflow::Responders;
+use crate::workflow::{Deciders, Responders};
 
 /// The node as the API sees it.
 #[async_trait]
@@ -90,11 +90,22 @@ pub trait Host: Send + Sync + 'static {
     /// The store's.
     async fn workflows(&self, app: &AppId) -> Result<Vec<String>, Error>;
 
-    /// Signs URLs that work without a key.
+    /// Signs the URLs by which the outside world answers runs that wait.
     fn callback_key(&self) -> CallbackKey;
+
+    /// Signs all other URLs of a workflow that work without a key: those of its triggers, and what they
+    /// lead to. Takes any name.
+    ///
+    /// # Errors
+    /// The store's; [`Error::Broken`] where the key is told by what cannot be read.
+    async fn access_key(&self, app: &AppId, workflow: &str) -> Result<CallbackKey, Error>;
 
     /// Where callers wait for the Response of a run.
     fn responders(&self) -> &Responders;
+
+    /// Where callers wait for what comes of a firing that they have told of. It is told on the node that
+    /// runs what watches the trigger.
+    fn deciders(&self) -> &Deciders;
 
     /// Fires a trigger that is watched ([`weft_workflow::trigger::is_watched`]). What it starts is
     /// started later; when this returns, it is kept that it was fired.
@@ -176,14 +187,14 @@ pub struct DeployedWorkflow {
     pub settings: Arc<Settings>,
     /// As it was deployed.
     pub workflow: Workflow,
+    pub state: State,
 }
 
 impl DeployedWorkflow {
     /// Whether none of its triggers fires.
     #[must_use]
     pub fn is_disabled(&self) -> bool {
-        let name = self.settings.workflow.parse();
-        name.is_ok_and(|name| self.workflow.is_disabled(&name))
+        self.state == State::Disabled
     }
 }
 

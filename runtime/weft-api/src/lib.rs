@@ -11,6 +11,7 @@
 //! - a deployment reads the active revision, changes it and appends the result, and does so again
 //!   when somebody else was faster, so that no upload is lost.
 
+mod access_key;
 mod audit;
 pub mod auth;
 mod body;
@@ -48,7 +49,8 @@ pub use routes::router as admin_router;
 pub use start::check_labels;
 pub use stopping::Stopping;
 pub use workflow::{
-    Awaited, RESPOND, Responders, WORKFLOW_PATH, base_path, is_workflow, router as workflow_router,
+    Awaited, Deciders, RESPOND, Responders, WORKFLOW_PATH, base_path, is_workflow,
+    router as workflow_router,
 };
 
 /// What every handler works with.

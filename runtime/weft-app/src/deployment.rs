@@ -12,7 +12,7 @@ use serde_json::Value;
 use weft_id::Component;
 
 use crate::fault::{Fault, Faults};
-use crate::{Function, FunctionKind, Retention, RouteTemplate, Settings, Trigger, Workflow};
+use crate::{Function, FunctionKind, Retention, RouteTemplate, Settings, State, Trigger, Workflow};
 
 /// Everything that is deployed of one app.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct Deployment {
     /// Share one space of names with the functions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     workflows: BTreeMap<weft_id::Function, Workflow>,
+    /// What was said of workflows since they were deployed; it comes before what their documents say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    states: BTreeMap<weft_id::Function, State>,
     #[serde(default, skip_serializing_if = "Retention::is_empty")]
     retention: Retention,
 }
@@ -101,6 +104,7 @@ impl Deployment {
             settings,
             functions,
             workflows: BTreeMap::new(),
+            states: BTreeMap::new(),
             retention: Retention::default(),
         })
     }
@@ -141,9 +145,13 @@ impl Deployment {
         let settings = self.settings.iter().filter(kept);
         let settings = settings.map(|(name, own)| (name.clone(), own.clone()));
         let settings = settings.collect();
-        Self::new(components, settings)?
+        let changed = Self::new(components, settings)?
             .with_retention(self.retention)
-            .with_workflows(self.workflows.clone())
+            .with_workflows(self.workflows.clone())?;
+        Ok(Self {
+            states: self.states.clone(),
+            ..changed
+        })
     }
 
     /// This document with these workflows in place of those it has.
@@ -165,7 +173,8 @@ impl Deployment {
         Ok(Self { workflows, ..self })
     }
 
-    /// This document with a workflow added or replaced.
+    /// This document with a workflow added or replaced. A state that it was given stays, unless the
+    /// new one states one of its own.
     ///
     /// # Errors
     /// Where a function has the name.
@@ -176,18 +185,45 @@ impl Deployment {
     ) -> Result<Self, Faults> {
         let mut workflows = self.workflows.clone();
         workflows.insert(name, workflow);
-        self.clone().with_workflows(workflows)
+        let changed = Self {
+            states: BTreeMap::new(),
+            ..self.clone()
+        };
+        Ok(changed.with_workflows(workflows)?.with_states_of(self))
+    }
+
+    /// This document with the states that were given to workflows of an earlier one: of those that it
+    /// has too, and that state none of their own now.
+    #[must_use]
+    pub fn with_states_of(mut self, earlier: &Self) -> Self {
+        for (name, state) in &earlier.states {
+            let own = self.workflows.get(name);
+            if own.is_some_and(|own| own.state(name).is_none()) {
+                self.states.insert(name.clone(), *state);
+            }
+        }
+        self
+    }
+
+    /// This document with a workflow enabled or disabled; `None` where it has none of that name.
+    #[must_use]
+    pub fn with_state(&self, name: &weft_id::Function, state: State) -> Option<Self> {
+        let stated = self.workflows.get(name)?.state(name);
+        let mut changed = self.clone();
+        match stated.unwrap_or(State::Enabled) == state {
+            true => changed.states.remove(name),
+            false => changed.states.insert(name.clone(), state),
+        };
+        Some(changed)
     }
 
     /// This document without a workflow; `None` where it has none of that name.
     #[must_use]
     pub fn without_workflow(&self, name: &weft_id::Function) -> Option<Self> {
-        let mut workflows = self.workflows.clone();
-        workflows.remove(name)?;
-        Some(Self {
-            workflows,
-            ..self.clone()
-        })
+        let mut fewer = self.clone();
+        fewer.workflows.remove(name)?;
+        fewer.states.remove(name);
+        Some(fewer)
     }
 
     /// This document with the settings of one function replaced. Pointers of faults are relative
@@ -208,6 +244,7 @@ impl Deployment {
         let new = Self::new(self.components.clone(), settings);
         let new = new.map(|new| Self {
             workflows: self.workflows.clone(),
+            states: self.states.clone(),
             ..new.with_retention(self.retention)
         });
         new.map_err(|faults| {
@@ -257,6 +294,21 @@ impl Deployment {
     pub fn workflow(&self, name: &str) -> Option<(&weft_id::Function, &Workflow)> {
         let name = weft_id::Function::nearest(name)?;
         self.workflows.get_key_value(&name)
+    }
+
+    /// Whether the triggers of a workflow fire, where that was said since it was deployed: else its
+    /// document says it.
+    #[must_use]
+    pub fn given_state(&self, name: &weft_id::Function) -> Option<State> {
+        self.states.get(name).copied()
+    }
+
+    /// Whether the triggers of a workflow fire.
+    #[must_use]
+    pub fn state(&self, name: &weft_id::Function) -> State {
+        let stated = || self.workflows.get(name)?.state(name);
+        let state = self.given_state(name).or_else(stated);
+        state.unwrap_or(State::Enabled)
     }
 
     /// The settings that were given for a function; defaults where none were.

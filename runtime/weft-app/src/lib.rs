@@ -35,5 +35,6 @@ pub use retention::Retention;
 pub use route::{Constraint, InvalidRoute, RouteTemplate, Segment};
 pub use settings::Settings;
 pub use workflow::{
-    ProjectFiles, Workflow, WorkflowFaults, WorkflowKind, WorkflowOutline, WorkflowParts, assemble,
+    ProjectFiles, State, Workflow, WorkflowFaults, WorkflowKind, WorkflowOutline, WorkflowParts,
+    assemble,
 };

@@ -21,6 +21,7 @@ use crate::fault::Faults;
 use body::Members;
 pub use definition::WorkflowFaults;
 pub use project::{ProjectFiles, assemble};
+pub use weft_workflow::definition::State;
 
 /// A workflow of an app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +109,13 @@ impl Workflow {
     #[must_use]
     pub fn kind(&self) -> WorkflowKind {
         self.kind
+    }
+
+    /// What the document says about whether its triggers fire, as the workflow `name`; `None` where
+    /// it says nothing.
+    #[must_use]
+    pub fn state(&self, name: &weft_id::Function) -> Option<State> {
+        definition::state(&self.document, name)
     }
 
     #[must_use]

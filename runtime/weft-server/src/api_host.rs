@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use weft_api::{
-    Call, DeployedWorkflow, FunctionUsage, Host, InvokeError, Invoked, PrepareError, Prepared,
-    Problem, Rehearsed, Responders, TenantUsage, Used,
+    Call, Deciders, DeployedWorkflow, FunctionUsage, Host, InvokeError, Invoked, PrepareError,
+    Prepared, Problem, Rehearsed, Responders, TenantUsage, Used,
 };
 use weft_app::FunctionKind;
 use weft_durabletask::Workers;
@@ -188,6 +188,13 @@ impl Host for ApiHost {
         self.workflows.callback_key()
     }
 
+    async fn access_key(&self, app: &AppId, workflow: &str) -> Result<CallbackKey, Error> {
+        let ids = self.vaults.access_keys(app).await?;
+        let name = weft_id::Function::nearest(workflow);
+        let id = name.and_then(|name| ids.get(name.as_str()).cloned());
+        Ok(self.workflows.access_key(&id.unwrap_or_default()))
+    }
+
     fn responders(&self) -> &Responders {
         &self.responders
     }
@@ -210,6 +217,10 @@ impl Host for ApiHost {
     ) -> Result<Vec<Entry>, Error> {
         let found = self.triggers.histories(app, workflow, trigger).await?;
         Ok(found.unwrap_or_default())
+    }
+
+    fn deciders(&self) -> &Deciders {
+        &self.triggers.deciders
     }
 
     fn stateless(&self) -> &Arc<dyn Store> {

@@ -182,7 +182,9 @@ impl Node {
             stateless: Arc::clone(&stateless),
             deployments: Arc::clone(&deployments),
             workflows: Arc::clone(&workflows),
+            vaults: Arc::clone(&vaults),
             clock: Arc::clone(&clock),
+            deciders: weft_api::Deciders::default(),
             origin: origin(&config, http),
             limits: limits_of_code,
         });

@@ -54,6 +54,7 @@ impl Runner for SandboxRunner {
                     open,
                     Arc::clone(&self.workflows),
                     Arc::clone(&self.store),
+                    self.triggers.deciders.clone(),
                 )),
                 revision: None,
             });

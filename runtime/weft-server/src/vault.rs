@@ -79,7 +79,12 @@ pub(crate) struct Vaults {
     store: Arc<dyn Store>,
     sealer: Sealer,
     kept: Mutex<LruCache<AppId, Arc<OfApp>>>,
+    /// Apart from these, which may not open while the keys of workflows do.
+    access_keys: Mutex<LruCache<AppId, Arc<AccessKeys>>>,
 }
+
+/// What the keys of workflows are told from each other by, by the names of the workflows.
+pub(crate) type AccessKeys = BTreeMap<String, String>;
 
 /// By name, opened.
 #[derive(Default)]
@@ -103,6 +108,7 @@ impl Vaults {
             store,
             sealer,
             kept: Mutex::new(LruCache::new(APPS_MAX)),
+            access_keys: Mutex::new(LruCache::new(APPS_MAX)),
         }
     }
 
@@ -111,15 +117,31 @@ impl Vaults {
     }
 
     pub(crate) async fn of_app(&self, app: &AppId) -> Result<Arc<OfApp>, VaultError> {
-        if let Some(kept) = self.kept().get(app) {
+        if let Some(kept) = locked(&self.kept).get(app) {
             return Ok(Arc::clone(kept));
         }
         let of_app = Arc::new(OfApp {
             secrets: Arc::new(self.open(app, SealedKind::Secret).await?),
             connections: Arc::new(self.open(app, SealedKind::Connection).await?),
         });
-        self.kept().put(app.clone(), Arc::clone(&of_app));
+        locked(&self.kept).put(app.clone(), Arc::clone(&of_app));
         Ok(of_app)
+    }
+
+    /// # Errors
+    /// The store's; [`Error::Broken`] where one was sealed with another key.
+    pub(crate) async fn access_keys(&self, app: &AppId) -> Result<Arc<AccessKeys>, Error> {
+        if let Some(kept) = locked(&self.access_keys).get(app) {
+            return Ok(Arc::clone(kept));
+        }
+        let opened = self.open(app, SealedKind::AccessKey).await;
+        let opened = opened.map_err(|error| match error {
+            VaultError::Store(error) => error,
+            VaultError::Sealed(reason) => Error::Broken { reason },
+        })?;
+        let opened = Arc::new(opened);
+        locked(&self.access_keys).put(app.clone(), Arc::clone(&opened));
+        Ok(opened)
     }
 
     async fn open(
@@ -137,12 +159,13 @@ impl Vaults {
 
     /// After a change, so that whoever asks next reads it.
     pub(crate) fn forget(&self, app: &AppId) {
-        self.kept().pop(app);
+        locked(&self.kept).pop(app);
+        locked(&self.access_keys).pop(app);
     }
+}
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, LruCache<AppId, Arc<OfApp>>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked<T>(kept: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// # Errors

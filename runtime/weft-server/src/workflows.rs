@@ -12,7 +12,7 @@ use weft_app::{Deployment, FunctionKind};
 use weft_id::{AppId, InstanceId};
 use weft_orchestration::{Event, Failure, Limits, Replay};
 use weft_store::{Error, Instance, RevisionId};
-use weft_workflow::definition::{Options, Workflow, load_text};
+use weft_workflow::definition::{Options, State, Workflow, load_text};
 use weft_workflow::program::Program;
 use weft_workflow::run::{CallbackKey, Callee, Run, Settings};
 use weft_workflow::value::Value;
@@ -57,6 +57,11 @@ impl Workflows {
     /// Signs and verifies URLs that work without a key.
     pub(crate) fn callback_key(&self) -> CallbackKey {
         self.callback_key.clone()
+    }
+
+    /// Signs and verifies URLs of one workflow.
+    pub(crate) fn access_key(&self, id: &str) -> CallbackKey {
+        self.callback_key.derived(id)
     }
 
     /// The names of the active revision's workflows.
@@ -157,6 +162,7 @@ impl Workflows {
             let prepared = compiled.map(|(workflow, program)| {
                 Arc::new(DeployedWorkflow {
                     revision,
+                    state: state(deployment, &name, &workflow),
                     settings: Arc::new(Settings {
                         base_path: weft_api::base_path(app),
                         ..self.settings(&name, &workflow, &callees)
@@ -190,6 +196,16 @@ impl Workflows {
     fn kept(&self) -> std::sync::MutexGuard<'_, LruCache<(AppId, RevisionId), Arc<OfRevision>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether its triggers fire.
+fn state(deployment: &Deployment, name: &str, workflow: &Workflow) -> State {
+    let Ok(name) = name.parse() else {
+        return State::Enabled;
+    };
+    let given = deployment.given_state(&name);
+    let state = given.or_else(|| workflow.state(&name));
+    state.unwrap_or(State::Enabled)
 }
 
 fn compile(name: &str, document: &str) -> Result<(Workflow, Program), Failure> {

@@ -72,5 +72,6 @@ fn of_kind(kind: SealedKind) -> i64 {
     match kind {
         SealedKind::Secret => 0,
         SealedKind::Connection => 1,
+        SealedKind::AccessKey => 2,
     }
 }

@@ -1,4 +1,4 @@
-//! What an app keeps for the use of its workflows and must not be read: secrets and connections.
+//! What an app keeps for the use of its workflows and must not be read: secrets, connections, keys.
 
 use async_trait::async_trait;
 use weft_id::AppId;
@@ -28,6 +28,8 @@ pub trait Vault: Send + Sync {
 pub enum SealedKind {
     Secret,
     Connection,
+    /// What tells the key of a workflow's URLs from those that it had before.
+    AccessKey,
 }
 
 impl SealedKind {
@@ -36,6 +38,7 @@ impl SealedKind {
         match self {
             Self::Secret => "secret",
             Self::Connection => "connection",
+            Self::AccessKey => "access key",
         }
     }
 }

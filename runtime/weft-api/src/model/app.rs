@@ -9,7 +9,7 @@ use weft_app::{Auth, ComponentEntry, Deployment, DescribedFunction, Function, Tr
 use weft_id::AppId;
 use weft_store::Revision;
 
-use super::WorkflowView;
+use super::{FaultView, WorkflowView};
 use crate::time::rfc3339;
 
 #[derive(Serialize, ToSchema)]
@@ -227,6 +227,8 @@ pub(crate) struct Deployed {
     pub(crate) revision: u32,
     pub(crate) functions: Vec<FunctionView>,
     pub(crate) workflows: Vec<WorkflowView>,
+    /// What may surprise the authors of workflows, with pointers that begin with `/workflows/{name}`.
+    pub(crate) warnings: Vec<FaultView>,
     /// What the replay gate found, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) check: Option<CheckView>,

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use weft_app::Fault;
 use weft_orchestration::Payload;
 
 pub(crate) use app::{
@@ -32,7 +33,7 @@ pub(crate) use tenant::{AuditEntryView, AuditList, TenantList, TenantView, Usage
 pub(crate) use vault::{
     ConnectionBody, ConnectionList, ConnectionView, SecretBody, SecretList, SecretView,
 };
-pub(crate) use workflow::{DeployedWorkflow, WorkflowList, WorkflowView};
+pub(crate) use workflow::{DeployedWorkflow, WorkflowList, WorkflowStateView, WorkflowView};
 
 /// A payload as JSON, or as a string where it is not JSON.
 pub(crate) fn json_or_text(text: &str) -> Value {
@@ -73,10 +74,30 @@ pub(crate) struct ProblemDocument {
     errors: Option<Vec<FaultView>>,
 }
 
+/// A fault of a document, or a warning.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct FaultView {
     /// JSON pointer (RFC 6901) into the document.
     pointer: String,
     message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
+}
+
+impl FaultView {
+    pub(crate) fn new(fault: &Fault) -> Self {
+        Self {
+            pointer: fault.pointer.clone(),
+            message: fault.message.clone(),
+            hint: fault.hint.clone(),
+        }
+    }
+
+    /// The same, in a document that has this one at `pointer`.
+    pub(crate) fn below(self, pointer: &str) -> Self {
+        Self {
+            pointer: format!("{pointer}{}", self.pointer),
+            ..self
+        }
+    }
 }

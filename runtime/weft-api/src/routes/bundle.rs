@@ -61,12 +61,20 @@ pub(super) async fn deploy_app(
     let deployment = deployment.with_retention(manifest.retention);
     let deployment = deployment.with_workflows(workflows).map_err(refused)?;
     manifest.check_components(&deployment).map_err(refused)?;
-    let revision = deploy::change(&api, &access.app, |_| Ok(deployment.clone())).await?;
+    let changed = deploy::change_to(&api, &access.app, |active| {
+        let new = deployment.clone();
+        Ok(match active {
+            Some(active) => new.with_states_of(active),
+            None => new,
+        })
+    });
+    let (revision, deployment) = changed.await?;
     let functions = deployment.functions().values();
     let deployed = Deployed {
         revision: revision.0,
         functions: functions.map(FunctionView::new).collect(),
         workflows: WorkflowView::all(&deployment),
+        warnings: WorkflowView::all_warnings(&deployment),
         check: None,
     };
     let made = Made(format!("revision {revision}"));

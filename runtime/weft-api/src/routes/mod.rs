@@ -83,6 +83,9 @@ fn apps_routes() -> OpenApiRouter<Api> {
             workflows::put_workflow,
             workflows::delete_workflow
         ))
+        .routes(routes!(workflows::enable_workflow))
+        .routes(routes!(workflows::disable_workflow))
+        .routes(routes!(workflows::regenerate_access_key))
         .routes(routes!(vault::list_secrets))
         .routes(routes!(
             vault::show_secret,

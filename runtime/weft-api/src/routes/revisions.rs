@@ -94,6 +94,7 @@ pub(super) async fn activate_revision(
         revision: id.0,
         functions: functions.map(FunctionView::new).collect(),
         workflows: WorkflowView::all(&deployment),
+        warnings: WorkflowView::all_warnings(&deployment),
         check,
     }))
 }

@@ -4,13 +4,13 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use weft_app::{Deployment, Workflow};
-use weft_id::Function;
+use weft_app::{Deployment, State as FlowState, Workflow};
+use weft_id::{AppId, Function};
 
 use crate::auth::{AppAccess, Deploy, Read};
-use crate::model::{DeployedWorkflow, WorkflowList, WorkflowView};
+use crate::model::{DeployedWorkflow, WorkflowList, WorkflowStateView, WorkflowView};
 use crate::params::PathParams;
-use crate::{Api, Kind, Problem, body, deploy};
+use crate::{Api, Kind, Problem, access_key, body, deploy};
 
 /// The workflows of an app, by name.
 #[utoipa::path(
@@ -49,7 +49,8 @@ pub(super) async fn show_workflow(
 /// Deploys a workflow: makes the app where it is new, and replaces a workflow of the same name. The
 /// body is `{"definition": ..., "kind": "Stateful", "parameters": ..., "connections": ...,
 /// "appSettings": ..., "artifacts": ...}`, a `workflow.json`, a bare definition or an ARM template.
-/// A 400 lists every fault with its JSON pointer.
+/// A 400 lists every fault with its JSON pointer; `warnings` of the answer are what may surprise the
+/// author of a workflow that was deployed.
 #[utoipa::path(
     put, path = "/apps/{app}/workflows/{workflow}", tag = "workflows",
     request_body = Value,
@@ -72,7 +73,7 @@ pub(super) async fn put_workflow(
     let workflow =
         Workflow::parse(text).map_err(|faults| Problem::faults(Kind::InvalidWorkflow, &faults))?;
     let was_there = std::sync::atomic::AtomicBool::new(false);
-    let revision = deploy::change(&api, &access.app, |active| {
+    let (revision, deployment) = deploy::change_to(&api, &access.app, |active| {
         let empty = Deployment::default();
         let active = active.unwrap_or(&empty);
         let before = active.workflows().contains_key(&name);
@@ -84,7 +85,8 @@ pub(super) async fn put_workflow(
     .await?;
     let deployed = DeployedWorkflow {
         revision: revision.0,
-        workflow: WorkflowView::new(&name, &workflow),
+        workflow: WorkflowView::new(&name, &workflow, &deployment),
+        warnings: WorkflowView::warnings(&workflow),
     };
     let status = match was_there.into_inner() {
         true => StatusCode::OK,
@@ -108,6 +110,64 @@ pub(super) async fn delete_workflow(
         active.without_workflow(&name).ok_or_else(|| absent(&name))
     })
     .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets the triggers of a workflow fire again.
+#[utoipa::path(
+    post, path = "/apps/{app}/workflows/{workflow}/enable", tag = "workflows",
+    responses((status = 200, body = WorkflowStateView))
+)]
+pub(super) async fn enable_workflow(
+    State(api): State<Api>,
+    access: AppAccess<Deploy>,
+) -> Result<Json<WorkflowStateView>, Problem> {
+    let name = name(&access.path)?;
+    set_state(&api, &access.app, &name, FlowState::Enabled).await
+}
+
+/// Lets no trigger of a workflow fire any more. Its runs go on, and what its triggers have accepted is
+/// started. The state outlives deployments of the workflow that state none.
+#[utoipa::path(
+    post, path = "/apps/{app}/workflows/{workflow}/disable", tag = "workflows",
+    responses((status = 200, body = WorkflowStateView))
+)]
+pub(super) async fn disable_workflow(
+    State(api): State<Api>,
+    access: AppAccess<Deploy>,
+) -> Result<Json<WorkflowStateView>, Problem> {
+    let name = name(&access.path)?;
+    set_state(&api, &access.app, &name, FlowState::Disabled).await
+}
+
+/// The document with the workflow in that state is a revision of its own.
+async fn set_state(
+    api: &Api,
+    app: &AppId,
+    name: &Function,
+    state: FlowState,
+) -> Result<Json<WorkflowStateView>, Problem> {
+    let (revision, deployment) = deploy::set_state(api, app, name, state).await?;
+    let workflow = deployment.workflows().get(name);
+    let workflow = workflow.ok_or_else(|| absent(name))?;
+    Ok(Json(WorkflowStateView {
+        revision: revision.0,
+        workflow: WorkflowView::new(name, workflow, &deployment),
+    }))
+}
+
+/// Gives a workflow another key for its URLs: those that were handed out are refused from now on, but
+/// for callbacks of runs that wait.
+#[utoipa::path(
+    post, path = "/apps/{app}/workflows/{workflow}/regenerate-access-key", tag = "workflows",
+    responses((status = 204))
+)]
+pub(super) async fn regenerate_access_key(
+    State(api): State<Api>,
+    access: AppAccess<Deploy>,
+) -> Result<StatusCode, Problem> {
+    let name = name(&access.path)?;
+    access_key::regenerate(&api, &access.app, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,7 +1,8 @@
 //! URLs of this API and their signatures.
 //!
 //! A signature is made over the app's path, the workflow and what the URL allows (`sp`), so that it
-//! is of no use for anything else.
+//! is of no use for anything else, with the key that the workflow has now. Callbacks of runs are signed
+//! with the node's key: a run that waits has given its URL away already.
 
 use http::header;
 use http::request::Parts;
@@ -20,6 +21,9 @@ pub(crate) struct Links {
     pub(super) base_url: String,
     /// The app's prefix: empty for the default app.
     prefix: String,
+    /// Of callbacks.
+    callback_key: CallbackKey,
+    /// Of everything else that the workflow of the request has.
     key: CallbackKey,
 }
 
@@ -49,7 +53,8 @@ pub fn base_path(app: &AppId) -> String {
 }
 
 impl Links {
-    pub(super) fn new(api: &Api, parts: &Parts, app: &AppId) -> Self {
+    /// `key` is that of the workflow that the request is about.
+    pub(super) fn new(api: &Api, parts: &Parts, app: &AppId, key: CallbackKey) -> Self {
         let prefix = base_path(app);
         let origin = api.config.public_url.clone().unwrap_or_else(|| {
             let host = parts.headers.get(header::HOST);
@@ -60,7 +65,8 @@ impl Links {
         Self {
             base_url: format!("{origin}{prefix}"),
             prefix,
-            key: api.host.callback_key(),
+            callback_key: api.host.callback_key(),
+            key,
         }
     }
 
@@ -70,7 +76,7 @@ impl Links {
         callback: &weft_workflow::run::Callback,
         signature: &str,
     ) -> bool {
-        self.key
+        self.callback_key
             .verify(&callback.signed_text(&self.prefix), signature)
     }
 

@@ -6,17 +6,18 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, header};
 use percent_encoding::utf8_percent_encode;
 use serde_json::{Value as Shown, json};
+use weft_app::State;
 use weft_orchestration::{Message, Status as Stored};
 use weft_store::{Filter, Instance, PageRequest};
-use weft_workflow::run::{Run, RunView, Status};
+use weft_workflow::run::{NotResubmittable, Run, RunView, Status};
 
 use super::shape::{Shape, plain};
 use super::start::{create, prepare_again};
 use super::{Context, Refused, runs, triggers};
-use crate::body;
 use crate::host::DeployedWorkflow;
 use crate::params::SEGMENT;
 use crate::time::precise;
+use crate::{access_key, body, deploy};
 
 const PAGE_DEFAULT: u32 = 30;
 const PAGE_MAX: u32 = 250;
@@ -36,6 +37,11 @@ pub(super) async fn manage(
         (&Method::GET, [_]) => {
             let deployed = runs::workflow(context, own[1]).await?;
             Ok(Json(outline(context, &deployed)).into_response())
+        }
+        (&Method::POST, [_, "enable"]) => set_state(context, own[1], State::Enabled).await,
+        (&Method::POST, [_, "disable"]) => set_state(context, own[1], State::Disabled).await,
+        (&Method::POST, [_, "regenerateaccesskey"]) => {
+            regenerate(context, own[1], request_body).await
         }
         (&Method::GET, [_, "runs"]) => list(context, own[1]).await,
         (_, [_, "runs", _, rest @ ..]) => {
@@ -140,6 +146,56 @@ async fn workflows(context: &Context) -> Result<Response, Refused> {
     Ok(Json(shown).into_response())
 }
 
+/// `POST .../workflows/{workflow}/enable` and `/disable`
+async fn set_state(context: &Context, name: &str, state: State) -> Result<Response, Refused> {
+    let name = name_of(context, name).await?;
+    deploy::set_state(&context.api, &context.app, &name, state).await?;
+    Ok(StatusCode::OK.into_response())
+}
+
+/// `POST .../workflows/{workflow}/regenerateAccessKey`, with `{"keyType": "Primary"}` or nothing: a
+/// workflow has one key.
+async fn regenerate(
+    context: &Context,
+    name: &str,
+    request_body: Body,
+) -> Result<Response, Refused> {
+    let name = name_of(context, name).await?;
+    let asked = asked(context, request_body).await?;
+    let kind = asked["keyType"].as_str().unwrap_or("Primary");
+    let kinds = ["Primary", "NotSpecified"];
+    if !kinds.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+        let message =
+            format!("A workflow has one key, the 'Primary' one, and none of the type '{kind}'.");
+        let code = "InvalidRequestContent";
+        return Err(Refused::new(StatusCode::BAD_REQUEST, code, message));
+    }
+    access_key::regenerate(&context.api, &context.app, &name).await?;
+    Ok(StatusCode::OK.into_response())
+}
+
+/// The name under which a workflow is deployed, also where it cannot be run.
+async fn name_of(context: &Context, name: &str) -> Result<weft_id::Function, Refused> {
+    let absent = || Refused::absent("WorkflowNotFound", format!("workflow {name}"));
+    let nearest = weft_id::Function::nearest(name).ok_or_else(absent)?;
+    let names = context.api.host.workflows(&context.app).await?;
+    let is_there = names.iter().any(|own| *own == nearest.as_str());
+    is_there.then_some(nearest).ok_or_else(absent)
+}
+
+/// What a request says, null where it says nothing.
+async fn asked(context: &Context, request_body: Body) -> Result<Shown, Refused> {
+    let max = context.api.config.json_bytes_max;
+    let bytes = body::read(&context.headers, request_body, max).await?;
+    match bytes.is_empty() {
+        true => Ok(Shown::Null),
+        false => serde_json::from_slice(&bytes).map_err(|fault| {
+            let code = "InvalidRequestContent";
+            Refused::new(StatusCode::BAD_REQUEST, code, fault.to_string())
+        }),
+    }
+}
+
 fn outline(context: &Context, deployed: &DeployedWorkflow) -> Shown {
     let name = &deployed.settings.workflow;
     let triggers = deployed.program.triggers().iter().map(|trigger| {
@@ -151,6 +207,7 @@ fn outline(context: &Context, deployed: &DeployedWorkflow) -> Shown {
         "name": name,
         "kind": deployed.workflow.kind.to_string(),
         "isDisabled": deployed.is_disabled(),
+        "state": deployed.state.as_str(),
         "health": {"state": "Healthy"},
         "href": context.links.management(&format!("workflows/{name}")),
         "version": deployed.revision.to_string(),
@@ -161,9 +218,8 @@ fn outline(context: &Context, deployed: &DeployedWorkflow) -> Shown {
 /// Runs, newest first. `$top` and `$filter` (`status eq 'Failed'`) as with the peer.
 async fn list(context: &Context, name: &str) -> Result<Response, Refused> {
     let deployed = runs::workflow(context, name).await?;
-    let top = context.parameter("$top").and_then(|top| top.parse().ok());
     let request = PageRequest {
-        limit: top.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX),
+        limit: top(context),
         after: context.parameter("$skiptoken").map(str::to_owned),
     };
     let filter = Filter {
@@ -184,33 +240,55 @@ async fn list(context: &Context, name: &str) -> Result<Response, Refused> {
     if let Some(next) = page.next {
         let token = utf8_percent_encode(&next, SEGMENT);
         let limit = request.limit;
-        let below = format!("workflows/{name}/runs?$skiptoken={token}&$top={limit}");
+        let mut below = format!("workflows/{name}/runs?$skiptoken={token}&$top={limit}");
+        if let Some(filter) = context.parameter("$filter") {
+            // A page is one of the same list.
+            below.push_str(&format!(
+                "&$filter={}",
+                utf8_percent_encode(filter, SEGMENT)
+            ));
+        }
         answer["nextLink"] = context.links.management(&below).into();
     }
     Ok(Json(answer).into_response())
 }
 
-/// `status eq 'X'`, several joined by `or`.
+/// How many things a page has.
+pub(super) fn top(context: &Context) -> u32 {
+    let top = context.parameter("$top").and_then(|top| top.parse().ok());
+    top.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
+}
+
+/// The statuses that a filter names: `status eq 'X'`, several joined by `or`.
+pub(super) fn filtered(filter: &str) -> Result<Vec<String>, Refused> {
+    let words: Vec<&str> = filter.split_whitespace().collect();
+    if words.is_empty() {
+        return Ok(Vec::new());
+    }
+    let conditions = words.split(|word| word.eq_ignore_ascii_case("or"));
+    let named = conditions.map(|condition| match condition {
+        [name, eq, value]
+            if name.eq_ignore_ascii_case("status") && eq.eq_ignore_ascii_case("eq") =>
+        {
+            Ok(value.trim_matches('\'').to_owned())
+        }
+        _ => {
+            let message = "A filter is: status eq 'Failed' or status eq ...";
+            Err(Refused::new(
+                StatusCode::BAD_REQUEST,
+                "InvalidFilter",
+                message,
+            ))
+        }
+    });
+    named.collect()
+}
+
+/// Those that the store has for the statuses of runs.
 fn statuses(filter: &str) -> Result<Vec<Stored>, Refused> {
     let invalid = |message: String| Refused::new(StatusCode::BAD_REQUEST, "InvalidFilter", message);
-    let words: Vec<&str> = filter.split_whitespace().collect();
     let mut statuses = Vec::new();
-    if words.is_empty() {
-        return Ok(statuses);
-    }
-    for condition in words.split(|word| word.eq_ignore_ascii_case("or")) {
-        let status = match condition {
-            [name, eq, value]
-                if name.eq_ignore_ascii_case("status") && eq.eq_ignore_ascii_case("eq") =>
-            {
-                value.trim_matches('\'')
-            }
-            _ => {
-                return Err(invalid(
-                    "A filter is: status eq 'Failed' or status eq ...".into(),
-                ));
-            }
-        };
+    for status in filtered(filter)? {
         match status.to_ascii_lowercase().as_str() {
             "running" | "waiting" => statuses.extend([Stored::Pending, Stored::Running]),
             "succeeded" => statuses.push(Stored::Completed),
@@ -271,15 +349,7 @@ async fn resubmit(
     id: &str,
     request_body: Body,
 ) -> Result<Response, Refused> {
-    let max = context.api.config.json_bytes_max;
-    let bytes = body::read(&context.headers, request_body, max).await?;
-    let asked: Shown = match bytes.is_empty() {
-        true => Shown::Null,
-        false => serde_json::from_slice(&bytes).map_err(|fault| {
-            let code = "InvalidRequestContent";
-            Refused::new(StatusCode::BAD_REQUEST, code, fault.to_string())
-        })?,
-    };
+    let asked = asked(context, request_body).await?;
     let name = |action: &Shown| {
         let name = action["name"].as_str().or(action.as_str());
         name.unwrap_or_default().to_owned()
@@ -287,6 +357,16 @@ async fn resubmit(
     let from = asked["actionsToResubmit"].as_array();
     let from = from.map(|all| all.iter().map(name).collect());
     again(context, workflow, id, from).await
+}
+
+fn not_resubmittable(why: NotResubmittable) -> Refused {
+    let (status, code) = match why {
+        NotResubmittable::Unknown(_) => (StatusCode::NOT_FOUND, "WorkflowRunActionNotFound"),
+        NotResubmittable::Nothing
+        | NotResubmittable::InLoop { .. }
+        | NotResubmittable::NotRun(_) => (StatusCode::BAD_REQUEST, "ActionNotResubmittable"),
+    };
+    Refused::new(status, code, why.to_string())
 }
 
 /// Repeats a run as the workflow is now, from these actions on where they are given: what does not
@@ -309,10 +389,7 @@ pub(super) async fn again(
                 message,
             ));
         }
-        Some(from) => Some(found.run.kept_before(&from).ok_or_else(|| {
-            let message = "A run is repeated from actions of the top level.";
-            Refused::new(StatusCode::BAD_REQUEST, "ActionNotResubmittable", message)
-        })?),
+        Some(from) => Some(found.run.kept_before(&from).map_err(not_resubmittable)?),
     };
     let input = found.instance.input.text().unwrap_or_default();
     let run = prepare_again(context, &deployed, input, kept)?;

@@ -6,6 +6,7 @@
 
 mod callback;
 mod contents;
+mod histories;
 mod id;
 mod invoke;
 mod links;
@@ -35,7 +36,7 @@ use crate::params::query_pairs;
 use crate::{Api, Problem};
 use links::Links;
 pub use links::base_path;
-pub use responders::{Awaited, RESPOND, Responders};
+pub use responders::{Awaited, Deciders, RESPOND, Responders};
 
 /// What the paths of this API begin with, after the app's prefix, but for those of triggers.
 pub const WORKFLOW_PATH: &str = "/runtime/webhooks/workflow";
@@ -157,16 +158,18 @@ async fn handle(State(api): State<Api>, request: Request) -> Result<Response, Re
         .collect::<Result<_, std::str::Utf8Error>>()
         .map_err(|_| no_route())?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let literals: Vec<String> = segments.iter().map(|s| s.to_ascii_lowercase()).collect();
+    let literals: Vec<&str> = literals.iter().map(String::as_str).collect();
+    let workflow = workflow_of(&literals, &segments).unwrap_or_default();
+    let key = api.host.access_key(&scope.app, workflow).await?;
     let context = Context {
-        links: Links::new(&api, &parts, &scope.app),
+        links: Links::new(&api, &parts, &scope.app, key),
         app: scope.app.clone(),
         method: parts.method.clone(),
         headers: parts.headers.clone(),
         query: query_pairs(&parts.uri).collect(),
         api,
     };
-    let literals: Vec<String> = segments.iter().map(|s| s.to_ascii_lowercase()).collect();
-    let literals: Vec<&str> = literals.iter().map(String::as_str).collect();
     match literals.as_slice() {
         ["api", _, "triggers", _, "invoke", ..] => {
             let (workflow, trigger) = (segments[1], segments[3]);
@@ -185,8 +188,11 @@ async fn handle(State(api): State<Api>, request: Request) -> Result<Response, Re
         }
         [_, _, _, "api", "management", rest @ ..] => {
             let own: Vec<&str> = segments[5..].to_vec();
-            let needs = match parts.method {
-                Method::GET => Permission::ReadInstances,
+            let needs = match (&parts.method, rest) {
+                (&Method::GET, _) => Permission::ReadInstances,
+                (_, ["workflows", _, "enable" | "disable" | "regenerateaccesskey"]) => {
+                    Permission::Deploy
+                }
                 _ => Permission::Invoke,
             };
             let caller = admit(&context, &parts, needs).await?;
@@ -215,6 +221,17 @@ async fn handle(State(api): State<Api>, request: Request) -> Result<Response, Re
         }
         _ => Err(no_route()),
     }
+}
+
+/// The workflow that a path is about, by the segments in lower case and as they came.
+fn workflow_of<'a>(literals: &[&str], own: &[&'a str]) -> Option<&'a str> {
+    let at = match literals {
+        ["api", _, "triggers", ..] => 1,
+        [_, _, _, "scaleunits", _, "workflows", ..] => 6,
+        [_, _, _, "api", "management", "workflows", ..] => 6,
+        _ => return None,
+    };
+    own.get(at).copied()
 }
 
 /// What URLs with a signature lead to.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode};
 use weft_id::InstanceKey;
+use weft_orchestration::Payload;
 use weft_workflow::program::Trigger;
 use weft_workflow::run::RunStart;
 use weft_workflow::trigger::{Entry, Fate, TOO_MANY_RUNS, Told, Verdict, is_watched};
@@ -21,16 +22,15 @@ use crate::host::DeployedWorkflow;
 
 /// Until it is known what came of a firing; it is kept long before.
 const DECIDED_MAX: Duration = Duration::from_secs(10);
-/// Between two looks, twice as long each time up to a bound.
-const LOOK: Duration = Duration::from_millis(10);
-const LOOK_MAX: Duration = Duration::from_millis(320);
+/// Between two looks into the history, for what another node has decided.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What a request starts.
 pub(super) enum Started {
     /// A run that is to be created.
     Run(Box<RunStart>),
     /// The run of that id, which whoever watches the trigger starts; with `splitOn` the first.
-    Handed(InstanceKey, Option<Awaited>),
+    Handed(InstanceKey, Option<Awaited<Payload>>),
     /// No run.
     Nothing(Response),
 }
@@ -76,8 +76,9 @@ pub(super) async fn start(
             let key = InstanceKey::new(context.app.clone(), id);
             let responders = context.api.host.responders();
             let waiting = awaited.then(|| responders.wait_for(key.clone()));
+            let decision = context.api.host.deciders().wait_for(key.clone());
             tell(context, deployed, trigger, told).await?;
-            let entry = decided(context, deployed, trigger, key.id.as_str()).await;
+            let entry = decided(context, deployed, trigger, decision, key.id.as_str()).await;
             match entry.filter(|entry| !entry.fired) {
                 None => Ok(Started::Handed(key, waiting)),
                 Some(entry) => without_run(deployed, &entry),
@@ -130,12 +131,15 @@ async fn decided(
     context: &Context,
     deployed: &DeployedWorkflow,
     trigger: &Trigger,
+    mut decision: Awaited<Entry>,
     name: &str,
 ) -> Option<Entry> {
     let workflow = &deployed.settings.workflow;
     let deadline = tokio::time::Instant::now() + DECIDED_MAX;
-    let mut pause = LOOK;
-    loop {
+    while tokio::time::Instant::now() < deadline {
+        if let Ok(entry) = tokio::time::timeout(LOOK, decision.answer()).await {
+            return Some(entry);
+        }
         let host = &context.api.host;
         let entries = host.trigger_history(&context.app, workflow, &trigger.name);
         let entries = entries.await.unwrap_or_else(|error| {
@@ -143,12 +147,11 @@ async fn decided(
             Vec::new()
         });
         let found = entries.into_iter().find(|entry| entry.name == name);
-        if found.is_some() || tokio::time::Instant::now() >= deadline {
+        if found.is_some() {
             return found;
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LOOK_MAX);
     }
+    None
 }
 
 fn without_run(deployed: &DeployedWorkflow, entry: &Entry) -> Result<Started, Refused> {

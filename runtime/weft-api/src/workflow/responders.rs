@@ -1,7 +1,8 @@
-//! Callers that wait for the Response of a run.
+//! Callers that wait for what others do: for the Response of a run, or for what comes of a firing.
 //!
-//! A run hands its answer over as an activity, so that it is recorded; whoever waits on this node is
-//! told here. Nobody waiting is no failure: a caller may have gone, or the node it waited on.
+//! A run hands its answer over as an activity, so that it is recorded, and what has come of a firing is
+//! told when it is committed; whoever waits on this node is told here. Nobody waiting is no failure: a
+//! caller may have gone, or the node it waited on.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,53 +10,75 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 use weft_id::InstanceKey;
 use weft_orchestration::Payload;
+use weft_workflow::trigger::Entry;
 
 /// The activity by which a run hands over its answer.
 pub const RESPOND: &str = "workflow/respond";
 
+/// Who waits for the answer of a run: `{"statusCode", "headers", "body"}`, as JSON text.
+pub type Responders = Waiters<Payload>;
+/// Who waits for what comes of a firing, by the id of the run that it starts first.
+pub type Deciders = Waiters<Entry>;
+
 /// Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct Responders {
-    waiting: Arc<Mutex<HashMap<InstanceKey, oneshot::Sender<Payload>>>>,
+#[derive(Debug)]
+pub struct Waiters<T> {
+    waiting: Arc<Mutex<HashMap<InstanceKey, oneshot::Sender<T>>>>,
 }
 
 /// A caller that waits. Dropping it ends the wait.
 #[derive(Debug)]
-pub struct Awaited {
+pub struct Awaited<T> {
     key: InstanceKey,
-    responders: Responders,
-    answer: oneshot::Receiver<Payload>,
+    waiters: Waiters<T>,
+    answer: oneshot::Receiver<T>,
 }
 
-impl Responders {
+impl<T> Default for Waiters<T> {
+    fn default() -> Self {
+        Self {
+            waiting: Arc::default(),
+        }
+    }
+}
+
+impl<T> Clone for Waiters<T> {
+    fn clone(&self) -> Self {
+        Self {
+            waiting: Arc::clone(&self.waiting),
+        }
+    }
+}
+
+impl<T> Waiters<T> {
     /// Begins to wait for the answer of a run, which is not yet created.
     #[must_use]
-    pub fn wait_for(&self, key: InstanceKey) -> Awaited {
+    pub fn wait_for(&self, key: InstanceKey) -> Awaited<T> {
         let (sender, answer) = oneshot::channel();
         self.all().insert(key.clone(), sender);
         Awaited {
             key,
-            responders: self.clone(),
+            waiters: self.clone(),
             answer,
         }
     }
 
-    /// Tells whoever waits for the run's answer: `{"statusCode", "headers", "body"}`.
-    pub fn respond(&self, key: &InstanceKey, answer: Payload) {
+    /// Tells whoever waits.
+    pub fn respond(&self, key: &InstanceKey, answer: T) {
         if let Some(waiting) = self.all().remove(key) {
             // Fails only where the caller has just gone.
             let _ = waiting.send(answer);
         }
     }
 
-    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<InstanceKey, oneshot::Sender<Payload>>> {
+    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<InstanceKey, oneshot::Sender<T>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Awaited {
-    /// The answer, as JSON text. Never completes where none is given.
-    pub async fn answer(&mut self) -> Payload {
+impl<T> Awaited<T> {
+    /// The answer. Never completes where none is given.
+    pub async fn answer(&mut self) -> T {
         match (&mut self.answer).await {
             Ok(answer) => answer,
             Err(_) => std::future::pending().await,
@@ -63,8 +86,8 @@ impl Awaited {
     }
 }
 
-impl Drop for Awaited {
+impl<T> Drop for Awaited<T> {
     fn drop(&mut self) {
-        self.responders.all().remove(&self.key);
+        self.waiters.all().remove(&self.key);
     }
 }

@@ -14,9 +14,9 @@ use sha2::{Digest as _, Sha256};
 use tower::ServiceExt as _;
 use weft_api::auth::{NewKey, create};
 use weft_api::{
-    Api, Call, Config, DeployedWorkflow, FunctionUsage, Host, InvokeError, Invoked, LogBook,
-    PrepareError, Prepared, Problem, Rehearsed, Responders, Stopping, TenantUsage, Used,
-    admin_router, durable_router,
+    Api, Call, Config, Deciders, DeployedWorkflow, FunctionUsage, Host, InvokeError, Invoked,
+    LogBook, PrepareError, Prepared, Problem, Rehearsed, Responders, Stopping, TenantUsage, Used,
+    admin_router, base_path, durable_router,
 };
 use weft_app::{Deployment, DescribedFunction, FunctionKind};
 use weft_id::{AppId, Component, InstanceKey, Tenant};
@@ -27,7 +27,9 @@ use weft_store::{
     Apps as _, Consumed, Digest, Error, Instance, MemoryStore, NodeId, RevisionId, Role, Sealed,
     SealedKind, Shard, Store, Tenants as _, TurnCommit, Work as _,
 };
-use weft_workflow::run::CallbackKey;
+use weft_workflow::definition::{Options, load_text};
+use weft_workflow::program::Program;
+use weft_workflow::run::{CallbackKey, Settings};
 use weft_workflow::trigger::{Entry, Told};
 
 pub(crate) const NOW: u64 = 1_800_000_000_000;
@@ -43,6 +45,7 @@ pub(crate) struct TestHost {
     /// Nobody has room.
     pub(crate) full: AtomicBool,
     responders: Responders,
+    deciders: Deciders,
     stateless: Arc<dyn Store>,
 }
 
@@ -199,11 +202,33 @@ impl Host for TestHost {
 
     async fn workflow(
         &self,
-        _app: &AppId,
+        app: &AppId,
         _revision: Option<RevisionId>,
-        _name: &str,
+        name: &str,
     ) -> Result<Option<Result<Arc<DeployedWorkflow>, Failure>>, Error> {
-        Ok(None)
+        let Some(active) = self.store.active_revision(app).await? else {
+            return Ok(None);
+        };
+        let deployment = Deployment::from_json(active.deployment.text().unwrap()).unwrap();
+        let Some((name, workflow)) = deployment.workflow(name) else {
+            return Ok(None);
+        };
+        let loaded = load_text(workflow.document(), &Options::default()).unwrap();
+        let workflow = loaded.single().unwrap();
+        let settings = Settings {
+            workflow: name.to_string(),
+            base_path: base_path(app),
+            callback_key: self.callback_key(),
+            ..Settings::default()
+        };
+        let deployed = DeployedWorkflow {
+            revision: active.id,
+            program: Arc::new(Program::compile(&workflow.definition).unwrap()),
+            settings: Arc::new(settings),
+            state: deployment.state(name),
+            workflow,
+        };
+        Ok(Some(Ok(Arc::new(deployed))))
     }
 
     async fn workflows(&self, _app: &AppId) -> Result<Vec<String>, Error> {
@@ -219,11 +244,19 @@ impl Host for TestHost {
     }
 
     fn callback_key(&self) -> CallbackKey {
-        CallbackKey::default()
+        CallbackKey::new(b"the key of callbacks")
+    }
+
+    async fn access_key(&self, _: &AppId, _: &str) -> Result<CallbackKey, Error> {
+        Ok(CallbackKey::new(b"the key of all workflows"))
     }
 
     fn responders(&self) -> &Responders {
         &self.responders
+    }
+
+    fn deciders(&self) -> &Deciders {
+        &self.deciders
     }
 
     fn stateless(&self) -> &Arc<dyn Store> {
@@ -295,6 +328,7 @@ impl Node {
             limited: AtomicBool::new(false),
             full: AtomicBool::new(false),
             responders: Responders::default(),
+            deciders: Deciders::default(),
             stateless: Arc::new(MemoryStore::new()),
         });
         // Nobody asks these nodes to stop.

@@ -13,6 +13,7 @@ mod keys;
 mod logs;
 mod openapi;
 mod quota;
+mod signatures;
 mod tenants;
 mod vault;
 mod workflows;

@@ -114,6 +114,45 @@ async fn functions_and_workflows_share_their_names_and_readers_see_outlines_only
     assert_eq!(refused.problem(), (403, "forbidden"));
 }
 
+/// Deployable, and odd in two places.
+const ODD: &str = r#"{"definition": {"triggers": {"m": {"type": "Request"}}, "output": {},
+    "actions": {"A": {"type": "Compose", "inputs": 1, "inputs": 2}}}}"#;
+
+#[tokio::test]
+async fn what_may_surprise_an_author_comes_with_the_answer() {
+    let node = Node::new().await;
+    let path = format!("{W}/odd");
+    let put = |body: &'static str| node.body(Method::PUT, &path, "application/json", body);
+    let made = put(ODD).await;
+    assert_eq!(made.status, 201);
+    let twice = "The property stands twice in its object; the later one counts.";
+    let unknown = "Could not find member 'output' on object of type 'FlowTemplate'.";
+    let warnings = json!([
+        {"pointer": "/definition/output", "message": unknown, "hint": "Did you mean 'outputs'?"},
+        {"pointer": "/definition/actions/A/inputs", "message": twice},
+    ]);
+    assert_eq!(made.body["warnings"], warnings);
+    // Also where nothing changes.
+    let again = put(ODD).await;
+    assert_eq!(
+        (again.status.as_u16(), &again.body["warnings"]),
+        (200, &warnings)
+    );
+    assert_eq!(put(TEXT).await.ok()["warnings"], json!([]));
+
+    let manifest = "name = \"other\"\n[workflows.odd]\npath = \"odd.json\"\n";
+    let files = [("weft.toml", manifest), ("odd.json", ODD)];
+    let (app, tar) = ("/admin/v1/apps/other", "application/x-tar");
+    let made = node.body(Method::PUT, app, tar, bundle(&files)).await.ok();
+    let pointers: Vec<_> = made["warnings"].as_array().unwrap().iter().collect();
+    assert_eq!(pointers.len(), 2);
+    assert_eq!(pointers[0]["pointer"], "/workflows/odd/definition/output");
+    assert_eq!(pointers[0]["hint"], "Did you mean 'outputs'?");
+    let path = format!("{app}/revisions/1/activate");
+    let activated = node.call(Method::POST, &path).await.ok();
+    assert_eq!(activated["warnings"], made["warnings"]);
+}
+
 fn bundle(files: &[(&str, &str)]) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     for (path, text) in files {

@@ -139,3 +139,44 @@ fn workflows_share_the_names_of_functions_and_outlive_their_changes() {
     let old = r#"{"components": {}, "settings": {}, "functions": {}}"#;
     assert!(Deployment::from_json(old).unwrap().workflows().is_empty());
 }
+
+#[test]
+fn a_workflow_is_enabled_and_disabled_until_a_document_says_otherwise() {
+    let parse = |text: &str| crate::Workflow::parse(text).unwrap();
+    let silent = parse(r#"{"definition": {"triggers": {}, "actions": {}}}"#);
+    let says = |state: &str| {
+        let body = json!({"definition": {"triggers": {}, "actions": {}}, "state": state});
+        parse(&body.to_string())
+    };
+    let flow = name("flow");
+    let app = with(&Deployment::default(), "c", &[("f", Activity)]);
+    assert!(app.with_state(&flow, State::Disabled).is_none());
+    let app = app.with_workflow(flow.clone(), silent.clone()).unwrap();
+    assert_eq!(app.state(&flow), State::Enabled);
+    assert_eq!(app.with_state(&flow, State::Enabled).as_ref(), Some(&app));
+    let disabled = app.with_state(&flow, State::Disabled).unwrap();
+    assert_eq!(disabled.state(&flow), State::Disabled);
+    assert_eq!(
+        Deployment::from_json(&disabled.to_json()).unwrap(),
+        disabled
+    );
+    assert_eq!(disabled.with_state(&flow, State::Enabled).unwrap(), app);
+
+    // Whatever else changes, it stays.
+    let limits = settings(json!({"limits": {"memory_mib": 64}}));
+    let later = disabled.with_settings(&name("f"), limits).unwrap();
+    let later = with(&later, "d", &[("g", Activity)]);
+    let later = later.with_workflow(flow.clone(), silent.clone()).unwrap();
+    assert_eq!(later.state(&flow), State::Disabled);
+    let anew = Deployment::default().with_workflow(flow.clone(), silent);
+    let anew = anew.unwrap().with_states_of(&later);
+    assert_eq!(anew.state(&flow), State::Disabled);
+
+    let enabled = later.with_workflow(flow.clone(), says("Enabled")).unwrap();
+    assert_eq!(enabled.state(&flow), State::Enabled);
+    let enabled = later.with_workflow(flow.clone(), says("disabled")).unwrap();
+    let enabled = enabled.with_state(&flow, State::Enabled).unwrap();
+    assert_eq!(enabled.state(&flow), State::Enabled);
+    let gone = later.without_workflow(&flow).unwrap();
+    assert_eq!(gone.with_states_of(&later).given_state(&flow), None);
+}

@@ -1,6 +1,6 @@
 //! The definitions in a document, as the workflow language judges them.
 
-use weft_workflow::definition::{self, Options};
+use weft_workflow::definition::{self, Options, State};
 
 use crate::fault::Fault;
 
@@ -30,6 +30,11 @@ pub(super) fn faults(document: &str) -> WorkflowFaults {
         errors: found.into_iter().map(fault).collect(),
         warnings,
     }
+}
+
+pub(super) fn state(document: &str, name: &weft_id::Function) -> Option<State> {
+    let loaded = definition::load_text(document, &Options::default()).ok()?;
+    loaded.single().ok()?.state(name)
 }
 
 fn fault(fault: definition::Fault) -> Fault {

@@ -133,6 +133,7 @@ impl Session {
             output::print_json_line(&json!({"event": "deployed", "deployed": answer}));
         } else {
             functions_table(&answer).print();
+            deploy::note_warnings(&answer);
             self.print_urls(&answer);
         }
         Ok(())

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use weft_api::DeployedWorkflow;
+use weft_api::{Deciders, DeployedWorkflow};
 use weft_id::{AppId, InstanceId, InstanceKey};
 use weft_orchestration::{Limits, Message, Payload, Replay, Start, Status};
 use weft_store::{
@@ -28,6 +28,7 @@ use weft_workflow::trigger::{
 };
 
 use crate::deployments::Deployments;
+use crate::vault::Vaults;
 use crate::workflows::Workflows;
 
 pub(crate) use watching::Watching;
@@ -45,7 +46,10 @@ pub(crate) struct Triggers {
     pub(crate) stateless: Arc<dyn Store>,
     pub(crate) deployments: Arc<Deployments>,
     pub(crate) workflows: Arc<Workflows>,
+    pub(crate) vaults: Arc<Vaults>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Who waits for what comes of a firing.
+    pub(crate) deciders: Deciders,
     /// Scheme and authority of the data plane.
     pub(crate) origin: String,
     /// Those that the worker runs orchestrations with.
@@ -81,18 +85,29 @@ impl Triggers {
             }
         }
         let base_url = self.base_url(app);
+        let access_keys = self.vaults.access_keys(app).await?;
+        let access_key = |workflow: &str| access_keys.get(workflow).cloned().unwrap_or_default();
         for (id, state) in self.watching(app).await? {
             let known = wanted.remove(&id).is_some();
-            let current = state
-                .is_some_and(|state| state.revision == revision.0 && state.base_url == base_url);
+            let current = state.is_some_and(|state| {
+                state.revision == revision.0
+                    && state.base_url == base_url
+                    && state.access_key == access_key(&state.workflow)
+            });
             if !known || !current {
                 self.tell(app, &id, LOOK_EVENT, Payload::null()).await?;
             }
         }
         for (id, wanted) in wanted {
-            let mut state =
-                WatchState::new(&wanted.workflow, &wanted.trigger, revision.0, &base_url);
+            let (workflow, trigger) = (&wanted.workflow, &wanted.trigger);
+            let mut state = WatchState::new(workflow, trigger, revision.0, &base_url);
             state.stateless = wanted.stateless;
+            state.access_key = access_key(workflow);
+            // What was before stays in the history of a trigger that is back.
+            if let Some(mut entries) = self.histories(app, workflow, trigger).await? {
+                entries.reverse();
+                state.entries = entries.into();
+            }
             self.watch(app, id, &state).await?;
         }
         Ok(())

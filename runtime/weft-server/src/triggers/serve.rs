@@ -5,7 +5,7 @@ use weft_id::{AppId, InstanceKey};
 use weft_orchestration::{Failure, Payload, Start};
 use weft_store::{Error, IdReuse, NewInstance};
 use weft_workflow::definition::Kind;
-use weft_workflow::trigger::{LOOK, OPEN_RUNS, START, WATCH, fingerprint};
+use weft_workflow::trigger::{CallbackUrl, LOOK, OPEN_RUNS, START, WATCH, fingerprint};
 use weft_workflow::value::Value;
 
 use super::Triggers;
@@ -50,14 +50,22 @@ impl Triggers {
         let workflow = text("workflow");
         let found = self.workflows.find(app, Some(revision), &workflow).await?;
         let deployed = found.and_then(Result::ok).filter(|own| !own.is_disabled());
+        self.vaults.forget(app);
+        let access_keys = self.vaults.access_keys(app).await?;
+        let access_key = access_keys.get(&workflow).cloned().unwrap_or_default();
+        let url = CallbackUrl {
+            base: &base_url,
+            access_key: &access_key,
+        };
         let fingerprint = deployed.as_ref().and_then(|deployed| {
             let (program, settings) = (&deployed.program, &deployed.settings);
-            fingerprint(program, settings, &text("trigger"), &base_url)
+            fingerprint(program, settings, &text("trigger"), &url)
         });
         let stateless = deployed.is_some_and(|own| own.workflow.kind == Kind::Stateless);
         Ok(json!({
             "revision": revision.0,
             "baseUrl": base_url,
+            "accessKey": access_key,
             "fingerprint": fingerprint,
             "stateless": stateless,
         })

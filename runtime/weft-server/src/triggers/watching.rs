@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use weft_id::AppId;
+use weft_api::Deciders;
+use weft_id::{AppId, InstanceKey};
 use weft_orchestration::{EventKind, Failure, Message, Timestamp, Turn};
 use weft_store::{RevisionId, Store, fill_in};
 use weft_worker::{Execution, Open, TurnError};
@@ -20,6 +21,7 @@ pub(crate) struct Watching {
     workflows: Arc<Workflows>,
     /// Of whatever is kept apart.
     store: Arc<dyn Store>,
+    deciders: Deciders,
     stage: Stage,
 }
 
@@ -31,11 +33,17 @@ enum Stage {
 }
 
 impl Watching {
-    pub(crate) fn new(open: Open, workflows: Arc<Workflows>, store: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(
+        open: Open,
+        workflows: Arc<Workflows>,
+        store: Arc<dyn Store>,
+        deciders: Deciders,
+    ) -> Self {
         Self {
             app: open.key.app.clone(),
             workflows,
             store,
+            deciders,
             stage: Stage::Closed(open),
         }
     }
@@ -84,6 +92,18 @@ impl Execution for Watching {
         let turn = watch.turn(messages, now);
         self.stage = Stage::Open(watch);
         Ok(turn)
+    }
+
+    fn committed(&mut self) {
+        let Stage::Open(watch) = &mut self.stage else {
+            return;
+        };
+        for entry in watch.take_decided() {
+            if let Ok(id) = entry.name.parse() {
+                let key = InstanceKey::new(self.app.clone(), id);
+                self.deciders.respond(&key, entry);
+            }
+        }
     }
 }
 

@@ -14,13 +14,14 @@ fn sealed(name: &str, value: &[u8], at: u64) -> Sealed {
 }
 
 pub async fn sealed_values_are_kept_by_app_and_kind(store: &(impl Store + ?Sized)) {
-    use SealedKind::{Connection, Secret};
+    use SealedKind::{AccessKey, Connection, Secret};
     let (here, there) = (app("here"), app("there"));
     assert!(store.sealed(&here, Secret).await.unwrap().is_empty());
     let put = |kind, new| store.put_sealed(&here, kind, new);
     assert!(put(Secret, sealed("b", b"\0\xff", 1)).await.unwrap());
     assert!(put(Secret, sealed("a B", b"1", 2)).await.unwrap());
     assert!(put(Connection, sealed("b", b"2", 3)).await.unwrap());
+    assert!(put(AccessKey, sealed("b", b"4", 3)).await.unwrap());
     assert!(!put(Secret, sealed("b", b"3", 4)).await.unwrap());
     let secrets = store.sealed(&here, Secret).await.unwrap();
     assert_eq!(secrets, [sealed("a B", b"1", 2), sealed("b", b"3", 4)]);
@@ -32,6 +33,8 @@ pub async fn sealed_values_are_kept_by_app_and_kind(store: &(impl Store + ?Sized
     assert!(matches!(absent, Err(Error::NotFound)), "{absent:?}");
     assert_eq!(store.sealed(&here, Secret).await.unwrap().len(), 1);
     assert_eq!(store.sealed(&here, Connection).await.unwrap().len(), 1);
+    let keys = store.sealed(&here, AccessKey).await.unwrap();
+    assert_eq!(keys, [sealed("b", b"4", 3)]);
     let large = sealed("x", &vec![0; Sealed::VALUE_BYTES_MAX + 1], 1);
     let refused = put(Secret, large).await;
     assert!(matches!(refused, Err(Error::TooLarge(_))), "{refused:?}");

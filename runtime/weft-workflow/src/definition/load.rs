@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::value::{Object, Value};
 
 use super::fault::Fault;
@@ -67,6 +69,30 @@ impl fmt::Display for Kind {
     }
 }
 
+/// Whether the triggers of a workflow fire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum State {
+    Enabled,
+    Disabled,
+}
+
+impl State {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Enabled => "Enabled",
+            State::Disabled => "Disabled",
+        }
+    }
+
+    /// In whatever letter case; `None` for what says nothing.
+    fn read(value: &Value) -> Option<Self> {
+        let text = value.as_str()?;
+        let mut all = [State::Enabled, State::Disabled].into_iter();
+        all.find(|state| state.as_str().eq_ignore_ascii_case(text))
+    }
+}
+
 /// A document, read.
 #[derive(Debug, Clone)]
 pub struct Loaded {
@@ -105,8 +131,8 @@ pub struct Workflow {
     /// Bare, with everything resolved that deployment resolves.
     pub definition: Value,
     pub kind: Kind,
-    /// Whether its `state` is `Disabled`: none of its triggers fires.
-    pub disabled: bool,
+    /// Its `state`, where it has one.
+    pub state: Option<State>,
     /// Values by name. Strings may be expressions of `appsetting()`.
     pub parameters: Object,
     /// As in `connections.json`; null where there are none.
@@ -117,22 +143,25 @@ pub struct Workflow {
 }
 
 impl Workflow {
-    /// Whether none of its triggers fires: by its `state`, or by the setting
-    /// `Workflows.{name}.FlowState` of its app.
+    /// What is said about whether its triggers fire: by its `state`, and by the setting
+    /// `Workflows.{name}.FlowState` of its app. Either of them disables it.
     #[must_use]
-    pub fn is_disabled(&self, name: &weft_id::Function) -> bool {
-        let by_setting = self.app_settings.iter().any(|(setting, value)| {
+    pub fn state(&self, name: &weft_id::Function) -> Option<State> {
+        let by_setting = self.app_settings.iter().find_map(|(setting, value)| {
             let mut parts = setting.split('.');
             let of = (parts.next(), parts.next(), parts.next(), parts.next());
             let (Some(first), Some(own), Some(last), None) = of else {
-                return false;
+                return None;
             };
-            first.eq_ignore_ascii_case("Workflows")
+            let is_own = first.eq_ignore_ascii_case("Workflows")
                 && last.eq_ignore_ascii_case("FlowState")
-                && weft_id::Function::nearest(own).as_ref() == Some(name)
-                && says_disabled(value)
+                && weft_id::Function::nearest(own).as_ref() == Some(name);
+            is_own.then(|| State::read(value))?
         });
-        self.disabled || by_setting
+        let stated = [self.state, by_setting];
+        let disabled = stated.contains(&Some(State::Disabled));
+        let disabled = disabled.then_some(State::Disabled);
+        disabled.or(self.state).or(by_setting)
     }
 
     /// Every fault of the definition, with pointers from the root of the document.
@@ -261,7 +290,7 @@ fn of_resource(
         name: name.map(str::to_owned),
         definition,
         kind: kind_of(kind, &pointer, warnings),
-        disabled: is_disabled(properties),
+        state: properties.get("state").and_then(State::read),
         pointer,
         parameters: values(parameters),
         connections: Value::Null,
@@ -310,7 +339,7 @@ fn from_body(object: &Object, options: &Options) -> Result<Loaded, Vec<Fault>> {
         pointer: "/definition".to_owned(),
         definition,
         kind: kind_of(kind, "/kind", &mut warnings),
-        disabled: object.get("state").is_some_and(says_disabled),
+        state: object.get("state").and_then(State::read),
         parameters: values(&member("parameters")),
         connections: member("connections"),
         app_settings: values(&member("appSettings")),
@@ -325,16 +354,6 @@ fn from_body(object: &Object, options: &Options) -> Result<Loaded, Vec<Fault>> {
     })
 }
 
-fn is_disabled(properties: &Value) -> bool {
-    properties.get("state").is_some_and(says_disabled)
-}
-
-fn says_disabled(state: &Value) -> bool {
-    state
-        .as_str()
-        .is_some_and(|state| state.eq_ignore_ascii_case("Disabled"))
-}
-
 /// A definition that was cut out of a template may still hold the template's expressions.
 fn bare(document: &Value, options: &Options) -> Loaded {
     let names = Names::given(options);
@@ -344,7 +363,7 @@ fn bare(document: &Value, options: &Options) -> Loaded {
         pointer: String::new(),
         definition: resolver.resolve(document, ""),
         kind: Kind::default(),
-        disabled: false,
+        state: None,
         parameters: Object::new(),
         connections: Value::Null,
         app_settings: Object::new(),

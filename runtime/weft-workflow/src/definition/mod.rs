@@ -12,7 +12,7 @@ mod text;
 mod validate;
 
 pub use fault::{Fault, Severity};
-pub use load::{Form, Kind, Loaded, Options, Workflow, load, load_text};
+pub use load::{Form, Kind, Loaded, Options, State, Workflow, load, load_text};
 pub use validate::{Known, validate};
 
 use crate::expression::is_placeholder as is_unresolved;

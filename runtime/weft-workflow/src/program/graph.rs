@@ -29,6 +29,11 @@ impl GraphRef {
 }
 
 impl Program {
+    /// Whether there is such a graph, which may be empty.
+    pub(crate) fn has_graph(&self, place: GraphRef) -> bool {
+        self.graphs.contains_key(&place)
+    }
+
     /// The actions of a graph.
     pub(crate) fn graph(&self, place: GraphRef) -> &[ActionId] {
         if place == GraphRef::Root {

@@ -306,6 +306,23 @@ impl Program {
         self.by_name.get(&name.to_lowercase()).copied()
     }
 
+    /// The containers that an action lies in, from the inside out.
+    pub(crate) fn around(&self, id: ActionId) -> impl Iterator<Item = ActionId> + '_ {
+        std::iter::successors(self.parent(id), |id| self.parent(*id))
+    }
+
+    pub(crate) fn is_loop(&self, id: ActionId) -> bool {
+        matches!(
+            self.action(id).kind,
+            Kind::Foreach { .. } | Kind::Until { .. }
+        )
+    }
+
+    /// The outermost loop that an action lies in.
+    pub(crate) fn loop_around(&self, id: ActionId) -> Option<ActionId> {
+        self.around(id).filter(|id| self.is_loop(*id)).last()
+    }
+
     /// The container that an action lies in directly; `None` at the top level.
     pub(crate) fn parent(&self, id: ActionId) -> Option<ActionId> {
         self.action(id).graph.owner()

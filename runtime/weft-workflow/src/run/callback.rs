@@ -22,6 +22,19 @@ impl CallbackKey {
         Self(secret.to_vec())
     }
 
+    /// Another key, told from this one and from all others that come of it by `id`; the same where that
+    /// is empty.
+    #[must_use]
+    pub fn derived(&self, id: &str) -> Self {
+        if id.is_empty() {
+            return self.clone();
+        }
+        let mut mac = self.mac();
+        // No text that is signed has a first line like this one.
+        mac.update(format!("access key {id}").as_bytes());
+        Self(mac.finalize().into_bytes().to_vec())
+    }
+
     /// The signature of a text, in base64 for URLs.
     #[must_use]
     pub fn sign(&self, text: &str) -> String {
@@ -165,6 +178,17 @@ mod tests {
         };
         assert!(!key.verify(&other.signed_text("/@t/a"), signature));
         assert!(!key.verify("x", "no base64!"));
+    }
+
+    #[test]
+    fn a_derived_key_signs_like_no_other() {
+        let key = CallbackKey::new(b"secret");
+        let (one, other) = (key.derived("1"), key.derived("2"));
+        let signature = one.sign("text");
+        assert!(one.verify("text", &signature));
+        assert!(!other.verify("text", &signature) && !key.verify("text", &signature));
+        assert!(!one.verify("text", &key.sign("text")));
+        assert!(key.derived("").verify("text", &key.sign("text")));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod deferred;
 mod http;
 pub(crate) mod location;
 mod request;
+mod resubmit;
 mod scope;
 mod settings;
 mod start;
@@ -36,6 +37,7 @@ pub(crate) use callback::encode;
 pub use callback::{Callback, CallbackKey};
 pub(crate) use deferred::{below, into_payload};
 pub(crate) use http::status_name;
+pub use resubmit::NotResubmittable;
 pub use settings::{Callee, Settings};
 pub use start::{Kept, RunEnd, RunStart};
 pub use status::{Status, UnknownStatus};
@@ -77,6 +79,8 @@ pub struct Run {
     yield_at: u64,
     expression_steps: u64,
     expression_yield_at: u64,
+    /// Actions that have ended so far.
+    ends: u64,
     /// The number of responses that nested workflows were asked for.
     calls: u64,
     responded: bool,
@@ -146,6 +150,7 @@ impl Run {
             yield_at: STEPS_PER_TURN,
             expression_steps: 0,
             expression_yield_at: EXPRESSION_STEPS_PER_TURN,
+            ends: 0,
             calls: 0,
             responded: false,
             ended: None,
@@ -306,23 +311,7 @@ impl Run {
         for (name, variable) in &kept.variables {
             self.restore_variable(name, variable);
         }
-        for (name, shown) in &kept.actions {
-            let Some(id) = self.program.find(name) else {
-                continue;
-            };
-            let action = self.program.action(id);
-            if action.graph != GraphRef::Root {
-                continue;
-            }
-            let position = action.position;
-            let successors = action.successors.clone();
-            let frame = &mut self.frames[root.0];
-            frame.slots[position].record = view::record_of(shown, self.now);
-            frame.open -= 1;
-            for next in successors {
-                frame.slots[next].pending -= 1;
-            }
-        }
+        self.restore(root, &kept.actions);
     }
 
     /// A new frame whose actions all wait.
@@ -477,6 +466,8 @@ impl Run {
             slot.record.outputs = end.outputs;
         }
         slot.record.ended = Some(self.now);
+        self.ends += 1;
+        slot.record.order = self.ends;
         slot.progress = Progress::None;
         let tasks = std::mem::take(&mut slot.tasks);
         for task in tasks {

@@ -36,8 +36,9 @@ pub struct RunStart {
 pub struct Kept {
     /// The id of that run.
     pub run: String,
-    /// Actions of the top level that are not run again, by name: `{status, code, error, inputs,
-    /// outputs, startTime, endTime}`.
+    /// Actions of the top level that are not run again, by name: `{status, code, error, inputs, outputs,
+    /// startTime, endTime, order, frames}`, those inside of them under `frames` by `branch` and `index`.
+    /// One that is `Running` goes on inside.
     pub actions: BTreeMap<String, Value>,
     /// `{type, value}` by name.
     pub variables: BTreeMap<String, Value>,

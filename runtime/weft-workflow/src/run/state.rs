@@ -94,6 +94,8 @@ pub(crate) struct Record {
     pub(crate) ended: Option<Timestamp>,
     pub(crate) tracked: Option<Value>,
     pub(crate) retries: Vec<Retry>,
+    /// The how-manieth it was to end.
+    pub(crate) order: u64,
 }
 
 impl Default for Record {
@@ -109,6 +111,7 @@ impl Default for Record {
             ended: None,
             tracked: None,
             retries: Vec::new(),
+            order: 0,
         }
     }
 }

@@ -9,6 +9,8 @@ use weft_orchestration::{After, Event, Message, Outcome, Payload, Start};
 
 use super::*;
 
+mod resubmit;
+
 /// An instance between its turns.
 struct World {
     run: Run,
@@ -322,37 +324,6 @@ fn a_long_loop_yields_and_stays_linear() {
         .filter(|event| event.kind == weft_orchestration::EventKind::OrchestratorStarted);
     assert_eq!(turns.count(), 2);
     assert_eq!(world.view().actions[1].repetitions, Some(30_000));
-}
-
-#[test]
-fn a_run_is_taken_up_from_an_action() {
-    let definition = r#"{"triggers":{},"actions":{
-        "V":{"type":"InitializeVariable","inputs":{"variables":[{"name":"v","type":"string","value":"a"}]}},
-        "A":{"type":"Compose","inputs":"@guid()","runAfter":{"V":["Succeeded"]}},
-        "B":{"type":"Compose","inputs":"@concat(outputs('A'), variables('v'))","runAfter":{"A":["Succeeded"]}}}}"#;
-    let first = run(definition, "1", nothing);
-    let run_over = Run::over(
-        Arc::clone(&first.program),
-        Arc::clone(&first.settings),
-        "run-1".parse().unwrap(),
-        first.history.clone(),
-        weft_orchestration::Limits::default(),
-    );
-    assert!(run_over.kept_before(&["Nobody".to_owned()]).is_none());
-    let kept = run_over.kept_before(&["B".to_owned()]).unwrap();
-    let mut second = World::new(definition, nothing);
-    let start = RunStart {
-        kept: Some(kept),
-        ..RunStart::default()
-    };
-    let input = Payload::from(start.to_value().to_string());
-    let start = Start::new(ExecutionId::from_u128(8), "flow", input);
-    second.deliver(vec![Message::Start(start)]);
-    let (first, second) = (first.view(), second.view());
-    assert_eq!(second.status, Status::Succeeded);
-    assert_eq!(first.actions[1].outputs, second.actions[1].outputs);
-    assert_eq!(first.actions[2].outputs, second.actions[2].outputs);
-    assert_eq!(second.resubmitted_from.as_deref(), Some("run-1"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::program::{ActionId, GraphRef, Kind, Program};
 use crate::value::{Object, Value};
 
 use super::state::{End, FrameId, Record, error, object};
-use super::{Kept, Run, Settings, Status, moment};
+use super::{Run, Settings, Status, moment};
 
 /// A run.
 #[derive(Debug, Clone, PartialEq)]
@@ -178,40 +178,6 @@ impl Run {
             }
         });
         Some(views.collect())
-    }
-
-    /// What a run from the action `from` on takes over of this one: the actions of the top level
-    /// that do not come after any of them. `None` where one is no action of the top level.
-    #[must_use]
-    pub fn kept_before(&self, from: &[String]) -> Option<Kept> {
-        let root = self.program.graph(GraphRef::Root);
-        let mut again = vec![false; root.len()];
-        let mut open = Vec::new();
-        for name in from {
-            let id = self.program.find(name)?;
-            let action = self.program.action(id);
-            if action.graph != GraphRef::Root {
-                return None;
-            }
-            open.push(action.position);
-        }
-        while let Some(at) = open.pop() {
-            if !std::mem::replace(&mut again[at], true) {
-                open.extend(&self.program.action(root[at]).successors);
-            }
-        }
-        let frame = self.frames.first()?;
-        let kept = root.iter().zip(&frame.slots).zip(&again);
-        let kept = kept.filter(|((_, slot), again)| !**again && slot.record.status.is_terminal());
-        let actions = kept.map(|((id, slot), _)| {
-            let name = self.program.action(*id).name.to_string();
-            (name, self.object_of(*id, &slot.record))
-        });
-        Some(Kept {
-            run: self.replay.instance().to_string(),
-            actions: actions.collect(),
-            variables: self.shown_variables(),
-        })
     }
 
     /// Variables by name: `{type, value}`.
@@ -420,9 +386,9 @@ impl Run {
             repetitions: None,
             iterations: (is_loop && indexes.is_empty()).then(|| self.iterations(id)),
             items,
-            can_resubmit: action.graph == GraphRef::Root
-                && status.is_terminal()
-                && status != Status::Skipped,
+            can_resubmit: status.is_terminal()
+                && status != Status::Skipped
+                && self.program.loop_around(id).is_none(),
         }
     }
 
@@ -512,6 +478,7 @@ pub(super) fn record_of(shown: &Value, now: Timestamp) -> Record {
         ended: time("endTime").or(Some(now)),
         tracked: shown.get("trackedProperties").cloned(),
         retries: Vec::new(),
+        order: 0,
     }
 }
 

@@ -32,11 +32,12 @@ impl TriggerCallback {
         format!("{base}\n{workflow}\n{}", self.allows())
     }
 
-    /// The URL. It is of use where what it begins with leads to the app of the settings.
+    /// The URL. It is of use where what it begins with leads to the app of the settings, and as long as
+    /// the workflow has the key that `access_key` tells from its others.
     #[must_use]
-    pub fn url(&self, base_url: &str, settings: &Settings) -> String {
+    pub fn url(&self, base_url: &str, settings: &Settings, access_key: &str) -> String {
         let text = self.signed_text(&settings.base_path);
-        let signature = settings.callback_key.sign(&text);
+        let signature = settings.callback_key.derived(access_key).sign(&text);
         format!(
             "{base_url}/api/{}/triggers/{}/invoke?api-version=2022-05-01&sp={}&sv=1.0&sig={signature}",
             encode(&self.workflow),
@@ -60,7 +61,7 @@ mod tests {
             callback_key: key.clone(),
             ..Settings::default()
         };
-        let url = callback.url("http://localhost:7071/@t/a", &settings);
+        let url = callback.url("http://localhost:7071/@t/a", &settings, "");
         let (path, signature) = url.split_once("&sig=").unwrap();
         assert_eq!(
             path,
@@ -73,9 +74,15 @@ mod tests {
         assert!(!key.verify(&other.signed_text("/@t/a"), signature));
 
         // What somebody has put into a state makes no signature for another app.
-        let url = callback.url("https://x/@victim/shop", &settings);
+        let url = callback.url("https://x/@victim/shop", &settings, "");
         let (_, signature) = url.split_once("&sig=").unwrap();
         assert!(!key.verify(&callback.signed_text("/@victim/shop"), signature));
         assert!(key.verify(&callback.signed_text("/@t/a"), signature));
+
+        let url = callback.url("http://h", &settings, "2");
+        let (_, signature) = url.split_once("&sig=").unwrap();
+        assert!(!key.verify(&callback.signed_text("/@t/a"), signature));
+        let second = key.derived("2");
+        assert!(second.verify(&callback.signed_text("/@t/a"), signature));
     }
 }

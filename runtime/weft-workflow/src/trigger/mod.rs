@@ -15,6 +15,6 @@ pub use firing::{Fate, Fired, Firing};
 pub use recurrence::{NoRecurrence, Recurrence};
 pub use scope::{Parameters, Surroundings, parameters};
 pub use watch::{
-    Entry, FIRE_EVENT, LOOK, LOOK_EVENT, OPEN_RUNS, START, TOO_MANY_RUNS, Told, Verdict, WATCH,
-    Watch, WatchState, fingerprint, is_watched, watch_id,
+    CallbackUrl, Entry, FIRE_EVENT, LOOK, LOOK_EVENT, OPEN_RUNS, START, TOO_MANY_RUNS, Told,
+    Verdict, WATCH, Watch, WatchState, fingerprint, is_watched, watch_id,
 };

@@ -12,7 +12,7 @@ use weft_workflow::definition::{Options, load};
 use weft_workflow::program::Program;
 use weft_workflow::run::{Callee, Run, RunStart, Settings};
 use weft_workflow::trigger::{
-    Fired, Firing, Recurrence, Watch, WatchState, fingerprint, is_watched,
+    CallbackUrl, Fired, Firing, Recurrence, Watch, WatchState, fingerprint, is_watched,
 };
 use weft_workflow::value::Value;
 
@@ -101,6 +101,11 @@ fn drive(
     history
 }
 
+const URL: CallbackUrl<'_> = CallbackUrl {
+    base: "http://node",
+    access_key: "",
+};
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases() / 2, ..ProptestConfig::default() })]
 
@@ -180,7 +185,7 @@ proptest! {
                     let fate = firing.fire(&program, &settings, &fired);
                     prop_assert_eq!(&fate, &firing.fire(&program, &settings, &fired));
                 }
-                let marked = fingerprint(&program, &settings, &trigger.name, "http://node");
+                let marked = fingerprint(&program, &settings, &trigger.name, &URL);
                 prop_assert_eq!(marked.is_some(), is_watched(trigger));
                 let state = WatchState::new("flow", &trigger.name, 1, "http://node");
                 let (same, of) = (Arc::clone(&program), Arc::clone(&settings));

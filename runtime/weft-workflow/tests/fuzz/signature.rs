@@ -114,7 +114,7 @@ proptest! {
         let one = TriggerCallback::new(&workflows.0, &triggers.0);
         let other = TriggerCallback::new(&workflows.1, &triggers.1);
         prop_assert_eq!(one.signed_text("/@t/a") == other.signed_text("/@t/a"), one == other);
-        let url = one.url("http://h", &settings());
+        let url = one.url("http://h", &settings(), "k");
         prop_assert!(url.is_ascii() && !url.contains(char::is_whitespace));
     }
 }

@@ -35,5 +35,6 @@ mod revisions;
 mod templates;
 mod tenancy;
 mod triggers;
+mod workflow_control;
 mod workflow_deployment;
 mod workflows;

@@ -160,7 +160,21 @@ async fn requests_beyond_the_limit_of_runs_wait_and_then_are_refused() {
     );
 }
 
-/// Answers every request, and gives their heads.
+/// More than the history of a trigger keeps, within a moment.
+#[tokio::test]
+async fn hundreds_of_requests_beyond_the_limit_are_all_refused() {
+    let session = Session::new(Node::in_memory());
+    let wait = json!({"Wait": {"type": "Wait", "runAfter": {},
+        "inputs": {"interval": {"count": 1, "unit": "Hour"}}}});
+    let trigger = json!({"runtimeConfiguration":
+        {"concurrency": {"runs": 1, "maximumWaitingRuns": 1}}});
+    deploy(&session, "flow", trigger, wait).await;
+    let asked = (0..400).map(|n| invoke(&session, "flow", json!(n)));
+    let answers = futures::future::join_all(asked).await;
+    let count = |status: u16| answers.iter().filter(|own| own.status == status).count();
+    assert_eq!((count(202), count(429)), (2, 398));
+}
+
 #[tokio::test]
 async fn who_waits_behind_a_limit_of_runs_gets_the_response_before_the_run_has_ended() {
     let session = Session::new(Node::in_memory());
@@ -227,4 +241,80 @@ async fn a_secret_is_sent_and_stands_in_no_history() {
         assert!(!shown.to_string().contains(SECRET), "{shown:#}");
     }
     assert!(json!(history).to_string().contains("appsetting('key')"));
+}
+
+/// What a history has, read in pages: status and start of each firing.
+async fn in_pages(session: &Session, path: &str) -> Vec<(String, String)> {
+    let (mut found, mut path) = (Vec::new(), path.to_owned());
+    loop {
+        let page = managed(session, &path).await;
+        let shown = page["value"].as_array().unwrap();
+        assert!(
+            shown.len() <= 2 && (!shown.is_empty() || found.is_empty()),
+            "{page:#}"
+        );
+        let text = |one: &Value, name: &str| one["properties"][name].as_str().unwrap().to_owned();
+        found.extend(
+            shown
+                .iter()
+                .map(|one| (text(one, "status"), text(one, "startTime"))),
+        );
+        let Some(next) = page["nextLink"].as_str() else {
+            return found;
+        };
+        path = next.split_once("/workflows/").unwrap().1.to_owned();
+    }
+}
+
+#[tokio::test]
+async fn histories_are_read_in_pages_and_filtered() {
+    let session = Session::new(Node::in_memory());
+    let keep = json!({"Keep": {"type": "Compose", "inputs": "@triggerBody()", "runAfter": {}}});
+    let trigger = json!({"conditions": [{"expression": "@less(triggerBody(), 2)"}]});
+    deploy(&session, "flow", trigger, keep.clone()).await;
+    deploy(&session, "plain", json!({}), keep).await;
+    for round in 0..3 {
+        for body in [1, 2, 3] {
+            invoke(&session, "flow", json!(body)).await.expect(202);
+            invoke(&session, "plain", json!(body)).await.expect(202);
+        }
+        until_histories(&session, "flow", 3 * (round + 1)).await;
+    }
+    let of = |name: &str, query: &str| {
+        let path = format!("{name}/triggers/manual/histories?$top=2{query}");
+        let session = &session;
+        async move { in_pages(session, &path).await }
+    };
+    let all = of("flow", "").await;
+    let started: Vec<_> = all.iter().map(|(_, at)| at).collect();
+    assert_eq!(started.len(), 9);
+    assert!(started.is_sorted_by(|a, b| a >= b), "{started:?}");
+    let count = |status: &str| all.iter().filter(|(own, _)| own == status).count();
+    assert_eq!((count("Succeeded"), count("Skipped")), (3, 6));
+    let only = |status: &str| {
+        let own = all.iter().filter(|(own, _)| own == status);
+        own.cloned().collect::<Vec<_>>()
+    };
+    let filtered: Vec<_> = of("flow", "&$filter=status eq 'skipped'").await;
+    assert_eq!(filtered, only("Skipped"));
+    let filtered: Vec<_> = of("flow", "&$filter=status eq 'Succeeded'").await;
+    assert_eq!(filtered, only("Succeeded"));
+    let either = of("flow", "&$filter=status eq 'Failed' or status eq 'Skipped'").await;
+    assert_eq!(either.len(), 6);
+    assert_eq!(of("plain", "").await.len(), 9);
+    assert_eq!(of("plain", "&$filter=status eq 'Failed'").await, []);
+    for wrong in ["$filter=status eq 'Running'", "$filter=x", "$skiptoken=x"] {
+        let path = "/runtime/webhooks/workflow/api/management/workflows/flow/triggers/manual";
+        let request = session.data(Method::GET, &format!("{path}/histories?{wrong}"));
+        let request = request.header("x-functions-key", session.key());
+        session.send(request).await.expect(400);
+    }
+    let path = "flow/runs?$top=2&$filter=status eq 'Failed' or status eq 'Succeeded'";
+    let runs = managed(&session, path).await;
+    assert!(
+        runs["nextLink"]
+            .as_str()
+            .unwrap()
+            .contains("$filter=status%20eq")
+    );
 }

@@ -94,6 +94,22 @@ fn workflows_are_deployed_from_files_folders_and_projects() {
     let deployed = shell.json(&["deploy", "project"]);
     assert_eq!(deployed["workflows"][0]["name"], "three");
 
+    let odd = FLOW.replace("\"triggers\"", "\"output\": {}, \"triggers\"");
+    write(dir.path(), "odd.json", &odd);
+    let (succeeded, out, said) = shell.run(&["deploy", "odd.json", "--app", "a"], "");
+    assert!(succeeded && out.contains("odd"), "{said}");
+    let place = "warning: /workflows/odd/definition/output\n";
+    assert!(
+        said.contains(place) && said.contains("hint: Did you mean 'outputs'?"),
+        "{said}"
+    );
+    let validated = shell.done(&["workflows", "validate", "odd.json"]);
+    assert!(
+        validated.contains("warning: odd.json#/definition/output"),
+        "{validated}"
+    );
+    shell.done(&["workflows", "delete", "odd", "--app", "a"]);
+
     write(
         dir.path(),
         "bad.json",

@@ -12,7 +12,7 @@ use crate::client::{Client, segment};
 use crate::commands::functions::functions_table;
 use crate::commands::workflows::workflows_table;
 use crate::context::{Target, Usage};
-use crate::output::{self, bytes};
+use crate::output::{self, bytes, cell};
 use crate::progress::Progress;
 use crate::project::Project;
 
@@ -53,8 +53,35 @@ pub(crate) async fn run(args: Args, target: &Target) -> Result<()> {
         if !workflows.is_empty() {
             workflows.print();
         }
+        note_warnings(&answer);
     }
     Ok(())
+}
+
+/// Tells what may surprise the authors of workflows that were deployed: the whole app, or one by one.
+pub(crate) fn note_warnings(answer: &Value) {
+    for warning in warnings(answer) {
+        output::note(warning);
+    }
+}
+
+fn warnings(answer: &Value) -> Vec<String> {
+    let all = |of: &Value| of["warnings"].as_array().cloned().unwrap_or_default();
+    let mut found: Vec<_> = all(answer).iter().map(|own| warning("", own)).collect();
+    for workflow in answer["workflows"].as_array().into_iter().flatten() {
+        let place = format!("/workflows/{}", cell(workflow, "name"));
+        found.extend(all(workflow).iter().map(|own| warning(&place, own)));
+    }
+    found
+}
+
+fn warning(place: &str, warning: &Value) -> String {
+    let (pointer, message) = (cell(warning, "pointer"), cell(warning, "message"));
+    let hint = match warning["hint"].as_str() {
+        Some(hint) => format!("\n  hint: {hint}"),
+        None => String::new(),
+    };
+    format!("warning: {place}{pointer}\n  {message}{hint}")
 }
 
 /// Sends the whole project as one revision.
@@ -112,10 +139,26 @@ fn component_name(file: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn a_file_names_its_component() {
         assert_eq!(component_name(Path::new("a/Hello_Http.wasm")), "hello-http");
+    }
+
+    #[test]
+    fn warnings_are_told_with_the_place_in_the_app() {
+        let one = json!({"pointer": "/kind", "message": "It is odd.", "hint": "Leave it out."});
+        let told = "warning: /workflows/one/kind\n  It is odd.\n  hint: Leave it out.";
+        let by_itself = json!({"workflows": [{"name": "one", "warnings": [one]}]});
+        assert_eq!(warnings(&by_itself), [told]);
+        let of_app = json!({"pointer": "/workflows/one/kind", "message": "It is odd."});
+        let whole = json!({"warnings": [of_app], "workflows": [{"name": "one"}]});
+        assert_eq!(
+            warnings(&whole),
+            ["warning: /workflows/one/kind\n  It is odd."]
+        );
     }
 }

@@ -19,14 +19,14 @@ pub(super) async fn run(target: &Target) -> Result<()> {
 
 /// The workflows of an answer that lists some.
 pub(crate) fn workflows_table(answer: &Value) -> Table {
-    let mut table = Table::new(&["name", "kind", "actions", "triggers"]);
+    let mut table = Table::new(&["name", "kind", "state", "actions", "triggers"]);
     for workflow in answer["workflows"].as_array().into_iter().flatten() {
         table.row(row(workflow));
     }
     table
 }
 
-fn row(workflow: &Value) -> [String; 4] {
+fn row(workflow: &Value) -> [String; 5] {
     let triggers = workflow["triggers"].as_array().into_iter().flatten();
     let triggers = triggers.map(|trigger| {
         let (name, kind) = (cell(trigger, "name"), cell(trigger, "type"));
@@ -35,6 +35,7 @@ fn row(workflow: &Value) -> [String; 4] {
     [
         cell(workflow, "name"),
         cell(workflow, "kind"),
+        cell(workflow, "state"),
         cell(workflow, "actions"),
         triggers.collect::<Vec<_>>().join(", "),
     ]

@@ -2,7 +2,9 @@
 
 mod delete;
 mod list;
+mod regenerate_key;
 mod show;
+mod state;
 mod validate;
 
 use anyhow::Result;
@@ -20,6 +22,12 @@ pub(crate) enum Command {
     Show(Args),
     /// Check definitions on this machine and tell every fault
     Validate(validate::Args),
+    /// Let the triggers of a workflow fire again
+    Enable(Args),
+    /// Let no trigger of a workflow fire; its runs go on to their end
+    Disable(Args),
+    /// Sign the URLs of a workflow with another key; those that were handed out are refused then
+    RegenerateKey(Args),
     /// Remove a workflow; its runs go on to their end
     Delete(Args),
 }
@@ -35,6 +43,9 @@ pub(crate) async fn run(command: Command, target: &Target) -> Result<()> {
         Command::List => list::run(target).await,
         Command::Show(args) => show::run(&args, target).await,
         Command::Validate(args) => validate::run(&args, target),
+        Command::Enable(args) => state::run(&args, "enable", target).await,
+        Command::Disable(args) => state::run(&args, "disable", target).await,
+        Command::RegenerateKey(args) => regenerate_key::run(&args, target).await,
         Command::Delete(args) => delete::run(&args, target).await,
     }
 }

@@ -5,6 +5,8 @@ mod data;
 mod table;
 mod variable;
 
+pub(super) use variable::variables_after;
+
 use std::sync::Arc;
 
 use weft_orchestration::Failure;

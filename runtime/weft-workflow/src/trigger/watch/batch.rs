@@ -15,7 +15,25 @@ const BYTES_MAX: usize = 2 << 20;
 /// Messages of one batch; the peer's number.
 const COUNT_MAX: u64 = 8_000;
 
+impl Release {
+    fn is_complete(&self, batch: &Batch) -> bool {
+        batch.items.len() as u64 >= self.count.unwrap_or(COUNT_MAX).min(COUNT_MAX)
+            || self.bytes.is_some_and(|bytes| batch.bytes >= bytes)
+    }
+}
+
 impl Watch {
+    /// Whether something comes of it that time passes: a batch that the clock releases, or a firing whose
+    /// runs wait.
+    #[must_use]
+    pub fn awaits_time(&self) -> bool {
+        let timed = |batch: &Batch| {
+            let release = self.releases().and_then(|all| all.get(&batch.name));
+            release.is_some_and(|release| release.recurrence.is_some())
+        };
+        self.state.batches.values().any(timed) || !self.state.pending.is_empty()
+    }
+
     fn releases(&self) -> Option<&std::collections::BTreeMap<String, Release>> {
         match &self.plan.as_ref()?.kind {
             Kind::Batch(releases) => Some(releases),
@@ -54,10 +72,7 @@ impl Watch {
         let most = BYTES_MAX.min(self.replay.limits().payload_bytes_max / 4);
         if self.state.batch_bytes() + written > most {
             // Rather than refuse the message, the batch is released before its time.
-            let all: Vec<String> = self.state.batches.keys().cloned().collect();
-            for key in all {
-                self.release(&key, None);
-            }
+            self.release_all();
         }
         let key = format!("{name}/{partition}");
         let batch = self
@@ -76,10 +91,10 @@ impl Watch {
         }
         batch.written += written as u64;
         batch.items.push(item);
-        let count = batch.items.len() as u64;
-        let complete = count >= release.count.unwrap_or(COUNT_MAX).min(COUNT_MAX)
-            || release.bytes.is_some_and(|bytes| batch.bytes >= bytes)
-            || written > most;
+        let complete = release.is_complete(batch)
+            || written > most
+            // Nobody stays to gather any more.
+            || self.state.ending;
         if complete {
             self.release(&key, None);
         }
@@ -97,6 +112,30 @@ impl Watch {
         let body: Value = members.into_iter().collect();
         let outputs = [("body", body)].into_iter().collect();
         self.fire(None, Told::of(outputs), scheduled);
+    }
+
+    /// Releases all batches: nobody stays to gather what is missing.
+    pub(super) fn release_all(&mut self) {
+        let all: Vec<String> = self.state.batches.keys().cloned().collect();
+        for key in all {
+            self.release(&key, None);
+        }
+    }
+
+    /// Releases batches that the definition, which has changed, has no more or takes for complete by now.
+    pub(super) fn release_orphans(&mut self) {
+        let orphaned = |batch: &Batch| {
+            let release = self.releases().and_then(|all| all.get(&batch.name));
+            release.is_none_or(|release| release.is_complete(batch))
+        };
+        let batches = self.state.batches.iter();
+        let orphans: Vec<String> = batches
+            .filter(|(_, batch)| orphaned(batch))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in orphans {
+            self.release(&key, None);
+        }
     }
 
     /// Releases what is due by the clock.

@@ -156,6 +156,7 @@ fn another_revision_is_taken_over_with_a_large_state() {
     world.live.look.found = Some(Found {
         revision: 2,
         base_url: "http://host".into(),
+        access_key: String::new(),
         stateless: false,
         fingerprint: Some(print),
     });

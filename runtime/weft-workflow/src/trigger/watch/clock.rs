@@ -9,6 +9,10 @@ use super::{Told, Watch, What, moment, recorded};
 
 /// Windows that one turn fires for; those after it have a turn of their own.
 const WINDOWS_PER_TURN: u64 = 16;
+/// Occurrences that were missed, as far as they are counted.
+const MISSED_COUNTED_MAX: usize = 1_000;
+/// The code of an entry for occurrences that nobody fired for.
+const MISSED: &str = "TriggerOccurrencesMissed";
 
 impl Watch {
     /// The trigger has been deployed: finds when it is due first.
@@ -54,6 +58,7 @@ impl Watch {
             Kind::Recurrence(_) => {
                 self.state.due = self.next_after(due);
                 self.fire(None, Told::of(Value::Null), Some(due));
+                self.record_missed(due);
             }
             Kind::Windows { .. } => self.fire_windows(),
             Kind::Poll { .. } => return self.poll(),
@@ -64,6 +69,35 @@ impl Watch {
             Kind::Webhook(_) | Kind::Told => {}
         }
         self.set_clock();
+    }
+
+    /// Tells the history of the occurrences after `due` that have passed while nobody watched.
+    fn record_missed(&mut self, due: Timestamp) {
+        let (Some(activated), Some(plan)) = (self.state.activated, &self.plan) else {
+            return;
+        };
+        let Kind::Recurrence(recurrence) = &plan.kind else {
+            return;
+        };
+        let anchor = recurrence.anchor(moment(activated));
+        let next = |after| recurrence.after(anchor, after);
+        let passed = std::iter::successors(next(moment(due)), |last| next(*last))
+            .take_while(|at| recorded(*at) <= self.now);
+        let (count, last) = passed
+            .take(MISSED_COUNTED_MAX)
+            .fold((0, None), |(count, _), at| (count + 1, Some(at)));
+        let Some(last) = last else { return };
+        let more = if count == MISSED_COUNTED_MAX {
+            " or more"
+        } else {
+            ""
+        };
+        let message = format!(
+            "{count}{more} occurrences after the one at {} have passed while nobody watched, up to \
+             {last}.",
+            moment(due)
+        );
+        self.missed(MISSED, message);
     }
 
     /// The first occurrence that lies neither in the past nor before what has been: what was missed

@@ -50,8 +50,12 @@ impl Watch {
         let program = self.program();
         let now = moment(self.now);
         let parameters = parameters(&program, &self.settings, now, 0)?;
-        let url = TriggerCallback::new(&self.state.workflow, &self.state.trigger)
-            .url(&self.state.base_url, &self.settings);
+        let state = &self.state;
+        let url = TriggerCallback::new(&state.workflow, &state.trigger).url(
+            &state.base_url,
+            &self.settings,
+            &state.access_key,
+        );
         let here = Surroundings::new(&self.settings, &parameters, now, self.state.firings)
             .with_callback_url(Some(url));
         let evaluated = plan

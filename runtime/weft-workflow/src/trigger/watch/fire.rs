@@ -37,6 +37,8 @@ fn until_started() -> RetryPolicy {
 
 /// The code of a firing for which the limit of runs leaves no room.
 pub const TOO_MANY_RUNS: &str = "MaximumWaitingRunsExceeded";
+/// The code of a poll that was put off for the same reason.
+const NO_ROOM: &str = "MaximumConcurrentRunsReached";
 const SUCCEEDED: &str = "Succeeded";
 const SKIPPED: &str = "Skipped";
 const FAILED: &str = "Failed";
@@ -70,6 +72,7 @@ fn written(pending: &Pending) -> usize {
 impl Watch {
     /// The trigger has fired.
     pub(super) fn fire(&mut self, inputs: Option<Value>, told: Told, scheduled: Option<Timestamp>) {
+        let named = told.name.is_some();
         let pending = Pending {
             inputs,
             outputs: told.outputs,
@@ -93,11 +96,12 @@ impl Watch {
         };
         let Some(plan) = &self.plan else {
             // Its definition is at fault, which the history tells already.
-            return self.state.record(Entry {
+            let entry = Entry {
                 status: FAILED.to_owned(),
                 code: "InvalidTemplate".to_owned(),
                 ..entry
-            });
+            };
+            return self.decide(entry, named);
         };
         let over = |code: &str, status: &str, message: String| Entry {
             status: status.to_owned(),
@@ -158,8 +162,16 @@ impl Watch {
                 }
             }
         };
-        self.state.record(entry);
+        self.decide(entry, named);
         self.start_runs();
+    }
+
+    /// Keeps what has come of a firing; of one that has a `name` of its own, for whoever gave it.
+    fn decide(&mut self, entry: Entry, named: bool) {
+        if named {
+            self.decided.push(entry.clone());
+        }
+        self.state.record(entry);
     }
 
     /// Bytes that the input of a run may have on this node.
@@ -204,6 +216,27 @@ impl Watch {
     pub(super) fn passed(&mut self, code: &str, started: Timestamp) {
         let name = self.replay.new_guid();
         self.end_without_firing(name, SKIPPED, code, None, started);
+    }
+
+    /// A moment has passed without a firing.
+    pub(super) fn missed(&mut self, code: &str, message: String) {
+        // Ids of runs are drawn as before.
+        let name = format!("missed-{}", self.now.as_millis());
+        self.end_without_firing(name, SKIPPED, code, Some(message), self.now);
+    }
+
+    /// There is no room for a run, so that nothing is asked for. As long as nothing else comes between,
+    /// that is one entry.
+    pub(super) fn held_up(&mut self) {
+        let now = self.now;
+        let last = self.state.entries.back_mut();
+        if let Some(last) = last.filter(|last| last.code == NO_ROOM) {
+            last.end_time = now;
+            return;
+        }
+        let open = self.state.running.len();
+        let message = format!("{open} runs are open, which is all that the trigger allows.");
+        self.missed(NO_ROOM, message);
     }
 
     fn end_without_firing(
@@ -346,11 +379,12 @@ impl Watch {
         if self.state.stateless {
             let members = [
                 ("workflow", Value::from(workflow)),
-                ("run", Value::from(id)),
+                ("run", Value::from(id.as_str())),
                 ("input", input),
             ];
             let members = members.into_iter().collect();
-            return self.call_with(START, &members, What::Started, Some(until_started()));
+            let started = What::Started(id);
+            return self.call_with(START, &members, started, Some(until_started()));
         }
         let input = Payload::from(written);
         let child = self
@@ -373,7 +407,8 @@ impl Watch {
         }
         let told = |run: &String| {
             let mut waiters = self.waiters.values();
-            waiters.any(|what| matches!(what, What::Run(of) if of == run))
+            // One whose start is tried again is not there yet, which is no end of it.
+            waiters.any(|what| matches!(what, What::Run(of) | What::Started(of) if of == run))
         };
         let untold: Vec<Value> = self
             .state

@@ -7,7 +7,7 @@
 //! Invariants:
 //! - the same program, state and history give the same turn;
 //! - what has fired stays in the state until all of its runs are started, also where the trigger is
-//!   gone in the meantime;
+//!   gone in the meantime, and so does what a batch has gathered, which is released then;
 //! - the history is cut after a bounded number of steps, with all that matters in the state;
 //! - which revision is active is looked up after one was told of, so that the last one wins whatever
 //!   order they are told in.
@@ -38,13 +38,13 @@ use fire::Ready;
 use plan::{Fault, Kind, Plan};
 
 pub use fire::TOO_MANY_RUNS;
-pub use plan::{fingerprint, is_watched, watch_id};
+pub use plan::{CallbackUrl, fingerprint, is_watched, watch_id};
 pub use state::{Entry, WatchState};
 
 /// The name of the orchestrator.
 pub const WATCH: &str = "workflow/trigger";
 /// Asks which revision is active, `{workflow, trigger}`, and what it has of the trigger: `{revision,
-/// fingerprint, baseUrl, stateless}`; without a fingerprint where it has none to be watched.
+/// fingerprint, baseUrl, accessKey, stateless}`; without a fingerprint where it has none to be watched.
 pub const LOOK: &str = "workflow/look";
 /// Asks which of `{workflow, runs}` have ended: `{ended}`, ids of runs.
 pub const OPEN_RUNS: &str = "workflow/open-runs";
@@ -91,6 +91,8 @@ pub struct Watch {
     /// Runs that this execution has started.
     starts: usize,
     look: Look,
+    /// What has come of firings that have a name of their own, since somebody has asked.
+    decided: Vec<Entry>,
     /// Whether somebody has been asked which runs are open.
     asking: bool,
     ended: Option<Result<(), Failure>>,
@@ -110,6 +112,7 @@ struct Look {
 struct Found {
     revision: u32,
     base_url: String,
+    access_key: String,
     stateless: bool,
     /// `None` where the trigger is no more.
     fingerprint: Option<String>,
@@ -129,8 +132,8 @@ enum What {
     Run(String),
     OpenRuns,
     AskRunsAgain,
-    /// A run is in memory; it counts from now on.
-    Started,
+    /// The run of that id is in memory; until then nobody else knows of it.
+    Started(String),
 }
 
 /// What the payload of [`FIRE_EVENT`] says.
@@ -194,6 +197,7 @@ impl Watch {
             taken: 0,
             starts: 0,
             look: Look::default(),
+            decided: Vec::new(),
             asking: false,
             ended: None,
         }
@@ -214,6 +218,12 @@ impl Watch {
     #[must_use]
     pub fn state(&self) -> &WatchState {
         &self.state
+    }
+
+    /// What has come of firings whose names whoever told of them has given, since this was called
+    /// last. It holds once the turn is committed.
+    pub fn take_decided(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.decided)
     }
 
     /// Delivers messages, runs until everything waits, and takes the turn.
@@ -265,10 +275,14 @@ impl Watch {
     fn begin(&mut self, state: WatchState) {
         self.state = state;
         let (program, settings) = (Arc::clone(&self.program), Arc::clone(&self.settings));
-        let (name, base_url) = (self.state.trigger.clone(), self.state.base_url.clone());
+        let name = self.state.trigger.clone();
         self.wait_for_event(LOOK_EVENT, What::LookEvent);
         self.wait_for_event(FIRE_EVENT, What::FireEvent);
-        let Some(fingerprint) = fingerprint(&program, &settings, &name, &base_url) else {
+        let url = CallbackUrl {
+            base: &self.state.base_url,
+            access_key: &self.state.access_key,
+        };
+        let Some(fingerprint) = fingerprint(&program, &settings, &name, &url) else {
             // Another revision, or none: whoever looks finds out.
             return self.ask_which_revision();
         };
@@ -293,6 +307,7 @@ impl Watch {
             None => return,
         }
         if self.state.ending {
+            self.release_all();
             return self.start_runs();
         }
         if self.state.activated.is_none() {
@@ -301,6 +316,9 @@ impl Watch {
         }
         self.set_clock();
         self.subscribe();
+        if anew {
+            self.release_orphans();
+        }
         self.start_runs();
         self.ask_which_runs();
     }
@@ -338,7 +356,7 @@ impl Watch {
                 self.state.running.retain(|running| *running != run);
                 self.start_runs();
             }
-            What::Started => self.ask_which_runs(),
+            What::Started(_) => self.ask_which_runs(),
             What::OpenRuns => self.heard_which_runs(result),
             What::AskRunsAgain => {
                 self.asking = false;
@@ -398,6 +416,7 @@ impl Watch {
             Some(Found {
                 revision: u32::try_from(revision).ok()?,
                 base_url: text(&found, "baseUrl")?,
+                access_key: text(&found, "accessKey").unwrap_or_default(),
                 stateless: found.get("stateless").and_then(Value::as_bool) == Some(true),
                 fingerprint: text(&found, "fingerprint"),
             })
@@ -411,7 +430,10 @@ impl Watch {
             self.state.fingerprint.clear();
         }
         let same = found.fingerprint.as_ref() == Some(&self.state.fingerprint);
-        if found.revision == self.state.revision && found.base_url == self.state.base_url && same {
+        let unmoved = found.revision == self.state.revision
+            && found.base_url == self.state.base_url
+            && found.access_key == self.state.access_key;
+        if unmoved && same {
             self.look.found = None;
             return;
         }
@@ -420,6 +442,7 @@ impl Watch {
             self.unsubscribe();
         }
         if self.state.ending {
+            self.release_all();
             self.start_runs();
         }
     }
@@ -445,6 +468,7 @@ impl Watch {
             Some(found) => {
                 self.state.revision = found.revision;
                 self.state.base_url = found.base_url;
+                self.state.access_key = found.access_key;
                 self.state.stateless = found.stateless;
             }
             None if !self.is_long() => return false,
@@ -483,7 +507,8 @@ impl Watch {
 
     /// Whether runs in memory are being started.
     fn starting(&self) -> bool {
-        self.waiters.values().any(|what| *what == What::Started)
+        let mut waiters = self.waiters.values();
+        waiters.any(|what| matches!(what, What::Started(_)))
     }
 
     fn wait_for(&mut self, task: TaskHandle, what: What) {

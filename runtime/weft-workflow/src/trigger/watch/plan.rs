@@ -104,6 +104,15 @@ pub fn is_watched(trigger: &Trigger) -> bool {
         || (same_name("Request", &trigger.kind) && divides())
 }
 
+/// What the URL of a trigger is made of, beside its names.
+#[derive(Debug, Clone, Copy)]
+pub struct CallbackUrl<'a> {
+    /// What it begins with.
+    pub base: &'a str,
+    /// Tells the key that signs it from others that the workflow had.
+    pub access_key: &'a str,
+}
+
 /// Tells one meaning of a trigger from another: its definition and what that refers to. `None`
 /// where the program has no such trigger that is watched.
 #[must_use]
@@ -111,7 +120,7 @@ pub fn fingerprint(
     program: &Program,
     settings: &Settings,
     trigger: &str,
-    base_url: &str,
+    url: &CallbackUrl<'_>,
 ) -> Option<String> {
     let trigger = find(program, trigger).filter(|trigger| is_watched(trigger))?;
     let mut hash = Sha256::new();
@@ -131,7 +140,10 @@ pub fn fingerprint(
         Err(error) => hash.update(error.message),
     }
     if trigger.kind.to_ascii_lowercase().ends_with("webhook") {
-        hash.update(format!("\n{base_url}"));
+        hash.update(format!("\n{}", url.base));
+        if !url.access_key.is_empty() {
+            hash.update(format!("\n{}", url.access_key));
+        }
     }
     let hash = hash.finalize();
     Some(

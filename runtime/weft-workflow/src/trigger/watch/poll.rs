@@ -21,6 +21,7 @@ impl Watch {
         };
         if self.has_no_room() {
             // Nothing is asked for that could not be started.
+            self.held_up();
             self.state.due = Some(self.now.plus_millis(SINGLE_AGAIN_MS));
             return self.set_clock();
         }

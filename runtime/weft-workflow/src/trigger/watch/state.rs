@@ -27,6 +27,9 @@ pub struct WatchState {
     pub revision: u32,
     /// What callback URLs begin with.
     pub base_url: String,
+    /// Tells the key that they are signed with from others that the workflow had.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub access_key: String,
     /// Of what the rest was found with: another one means that the trigger begins anew.
     #[serde(default)]
     pub fingerprint: String,

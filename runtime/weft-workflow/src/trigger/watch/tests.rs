@@ -10,6 +10,7 @@ use weft_orchestration::{After, Event, Limits, Outcome, Start};
 use super::*;
 use crate::run::RunStart;
 
+mod limited;
 mod locations;
 mod redeployed;
 mod requests;
@@ -28,6 +29,9 @@ type Answers = Box<dyn FnMut(&Value) -> serde_json::Value>;
 struct World {
     programs: BTreeMap<u32, (Arc<Program>, Arc<Settings>)>,
     active: Option<u32>,
+    access_key: String,
+    /// Starts of runs in memory that fail before the next succeeds.
+    starts_fail: usize,
     now: u64,
     history: Vec<Event>,
     inbox: VecDeque<Message>,
@@ -41,6 +45,7 @@ struct World {
     called: Vec<Value>,
     answers: Answers,
     live: Option<Watch>,
+    decided: Vec<Entry>,
     ended: Option<Outcome>,
     executions: usize,
     longest_history: usize,
@@ -73,6 +78,8 @@ impl World {
         Self {
             programs: [(1, program(trigger))].into(),
             active: Some(1),
+            access_key: String::new(),
+            starts_fail: 0,
             now: EPOCH,
             history: Vec::new(),
             inbox: [Message::Start(start)].into(),
@@ -84,6 +91,7 @@ impl World {
             called: Vec::new(),
             answers: Box::new(|_| json!({"statusCode": 202})),
             live: None,
+            decided: Vec::new(),
             ended: None,
             executions: 1,
             longest_history: 0,
@@ -159,6 +167,7 @@ impl World {
             return true;
         }
         self.turns += 1;
+        self.decided.extend(watch.take_decided());
         self.history.extend(turn.events);
         self.inbox.clear();
         self.longest_history = self.longest_history.max(self.history.len());
@@ -202,13 +211,34 @@ impl World {
             return false;
         };
         let result = match name.as_str() {
+            START if self.starts_fail > 0 => {
+                self.starts_fail -= 1;
+                let result = Err(Failure::transient("unavailable", "no room"));
+                self.inbox.push_back(Message::TaskDone {
+                    execution,
+                    task,
+                    result,
+                });
+                return true;
+            }
+            START => {
+                let id: InstanceId = input.get("run").unwrap().to_text().parse().unwrap();
+                let begun = RunStart::read(&input.get("input").unwrap().to_string()).unwrap();
+                self.open.insert(id.clone());
+                self.runs.push((self.now, id, begun.trigger));
+                json!(null)
+            }
             LOOK => {
                 let print = self.active.and_then(|revision| {
                     let (program, settings) = &self.programs[&revision];
-                    fingerprint(program, settings, "when", "http://host")
+                    let url = CallbackUrl {
+                        base: "http://host",
+                        access_key: &self.access_key,
+                    };
+                    fingerprint(program, settings, "when", &url)
                 });
                 json!({"revision": self.active.unwrap_or(0), "baseUrl": "http://host",
-                    "fingerprint": print})
+                    "accessKey": self.access_key, "fingerprint": print})
             }
             OPEN_RUNS => {
                 let runs = input.get("runs").and_then(Value::as_array).unwrap();
@@ -322,6 +352,16 @@ fn what_is_missed_is_fired_for_once() {
     assert_eq!(
         world.fired_at(),
         [0, 10_000, 20_000, 67_000, 70_000, 80_000, 90_000]
+    );
+    let entries = world.entries();
+    assert_eq!(entries.len(), 8);
+    assert_eq!(entries[4], "Skipped TriggerOccurrencesMissed 0");
+    let state = world.live.as_ref().unwrap().state();
+    let message = state.entries[4].message.as_ref().unwrap();
+    assert_eq!(
+        message,
+        "3 occurrences after the one at 2026-03-01T08:00:30Z have passed while nobody watched, up to \
+         2026-03-01T08:01:00Z."
     );
 }
 
@@ -522,43 +562,6 @@ fn a_batch_is_released_by_count_and_by_the_clock() {
         .collect();
     assert_eq!(contents, [vec!["0", "1", "2"], vec!["3"]]);
     assert_eq!(world.entries()[1], "Failed BatchNameNotFound 0");
-}
-
-fn limited(extra: serde_json::Value) -> serde_json::Value {
-    let mut trigger = every(10);
-    trigger
-        .as_object_mut()
-        .unwrap()
-        .extend(extra.as_object().unwrap().clone());
-    trigger
-}
-
-#[test]
-fn runs_at_one_time_are_limited_and_the_others_wait() {
-    let mut world = World::new(limited(json!({"runtimeConfiguration":
-        {"concurrency": {"runs": 2, "maximumWaitingRuns": 1}}})));
-    world.until(45_000, || Crash::None);
-    assert_eq!(world.fired_at(), [0, 10_000]);
-    let first = world.runs[0].1.clone();
-    world.end_run(&first);
-    world.until(46_000, || Crash::None);
-    assert_eq!(world.fired_at(), [0, 10_000, 45_000]);
-    assert_eq!(
-        world.entries()[3..],
-        ["Skipped MaximumWaitingRunsExceeded 0"; 2]
-    );
-}
-
-#[test]
-fn runs_are_counted_over_a_cut_of_the_history() {
-    let mut world = World::new(limited(json!({"operationOptions": "SingleInstance"})));
-    world.until(1_500_000, || Crash::None);
-    assert_eq!(world.fired_at(), [0]);
-    assert!(world.executions > 1);
-    let first = world.runs[0].1.clone();
-    world.end_run(&first);
-    world.until(1_520_000, || Crash::None);
-    assert_eq!(world.runs.len(), 2, "it fires again when the run has ended");
 }
 
 #[test]

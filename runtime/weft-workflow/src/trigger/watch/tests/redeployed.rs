@@ -1,6 +1,7 @@
 //! Firings that wait while their trigger is changed or taken away.
 
 use super::*;
+use crate::trigger::TriggerCallback;
 
 /// A trigger that is told of, with one run at a time.
 fn one_at_a_time(extra: serde_json::Value) -> serde_json::Value {
@@ -164,4 +165,116 @@ fn what_waits_is_started_also_by_a_revision_that_has_no_such_trigger() {
     world.until(3_000, || Crash::After);
     assert_eq!(world.bodies(), [r#"["a","b"]"#, r#"["c"]"#]);
     assert!(world.ended.is_some());
+}
+
+#[test]
+fn a_webhook_is_subscribed_anew_with_a_url_of_another_access_key() {
+    let call = |path: &str| {
+        json!({"method": "POST", "uri": format!("http://x.invalid/{path}"),
+            "body": "@listCallbackUrl()"})
+    };
+    let mut world = World::new(json!({"type": "HttpWebhook",
+        "inputs": {"subscribe": call("on"), "unsubscribe": call("off")}}));
+    world.until(1_000, || Crash::None);
+    world.access_key = "2".to_owned();
+    world.tell_to_look();
+    world.until(2_000, || Crash::None);
+    // Nothing comes of the same news.
+    world.tell_to_look();
+    world.until(3_000, || Crash::None);
+    let text = |call: &Value, name: &str| call.get(name).map(Value::to_text).unwrap();
+    let called = world.called.iter();
+    let called: Vec<_> = called
+        .map(|call| (text(call, "uri"), text(call, "body")))
+        .collect();
+    let uris: Vec<_> = called.iter().map(|(uri, _)| &uri[17..]).collect();
+    assert_eq!(uris, ["on", "off", "on"]);
+    let signed_with = |key: &str| {
+        let (_, settings) = &world.programs[&1];
+        TriggerCallback::new("flow", "when").url("http://host", settings, key)
+    };
+    let urls: Vec<_> = called.iter().map(|(_, url)| url.clone()).collect();
+    assert_eq!(urls, [signed_with(""), signed_with(""), signed_with("2")]);
+}
+
+fn batches(count: u64, name: &str) -> serde_json::Value {
+    json!({"type": "Batch", "inputs": {"mode": "Inline",
+        "configurations": {name: {"releaseCriteria": {"messageCount": count}}}}})
+}
+
+impl World {
+    fn send(&mut self, contents: std::ops::Range<u64>) {
+        for content in contents {
+            self.tell(json!({"body": {"batchName": "things", "content": content}}));
+        }
+    }
+
+    /// The contents of each batch that was released.
+    fn gathered(&self) -> Vec<String> {
+        let contents = |trigger: &Value| {
+            let items = trigger.pointer("/outputs/body/items")?.as_array()?.iter();
+            let contents = items.map(|item| item.get("content").unwrap().to_text());
+            Some(contents.collect::<Vec<_>>().join(","))
+        };
+        let runs = self.runs.iter();
+        runs.map(|(_, _, trigger)| contents(trigger).unwrap())
+            .collect()
+    }
+}
+
+#[test]
+fn what_a_batch_has_gathered_is_released_where_the_trigger_is_gone() {
+    for crash in [Crash::None, Crash::After] {
+        for gone in [Some(json!({"type": "Request"})), None] {
+            let mut world = World::new(batches(3, "things"));
+            world.until(1_000, || crash);
+            world.send(0..5);
+            world.until(2_000, || crash);
+            assert_eq!(world.gathered(), ["0,1,2"]);
+            match gone {
+                Some(other) => world.deploy(2, other),
+                None => {
+                    world.active = None;
+                    world.tell_to_look();
+                }
+            }
+            // It was sent before anybody knew.
+            world.send(5..6);
+            world.until(3_000, || crash);
+            let gathered = world.gathered().concat();
+            assert_eq!(gathered.replace(',', ""), "012345", "{gathered}");
+            assert!(world.ended.is_some());
+        }
+    }
+}
+
+#[test]
+fn what_a_changed_definition_gathers_no_more_is_released() {
+    for (changed, expected) in [
+        (batches(4, "things"), "0,1,2,3"),
+        (batches(2, "things"), "0,1"),
+        (batches(3, "others"), "0,1"),
+        (json!({"type": "HttpWebhook", "inputs": {}}), "0,1"),
+    ] {
+        let mut world = World::new(batches(3, "things"));
+        world.until(1_000, || Crash::None);
+        world.send(0..2);
+        world.until(2_000, || Crash::None);
+        // A fault of the definition loses nothing.
+        world.deploy(
+            2,
+            json!({"type": "Recurrence", "recurrence": {"frequency": "Eon"}}),
+        );
+        world.until(2_500, || Crash::None);
+        assert_eq!(world.gathered(), [""; 0]);
+        world.deploy(3, changed.clone());
+        world.until(3_000, || Crash::None);
+        if expected == "0,1,2,3" {
+            assert_eq!(world.gathered(), [""; 0], "{changed}");
+            world.send(2..4);
+            world.until(4_000, || Crash::None);
+        }
+        assert_eq!(world.gathered(), [expected], "{changed}");
+        assert_eq!(world.entries().last().unwrap(), "Succeeded OK 1");
+    }
 }
