@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use weft_workflow::value::{Object, Value};
 
 use crate::CaseFault;
+use crate::members::Members;
 
 /// Where the mocked services are, as workflows are told.
 pub(crate) const MOCK: &str = "http://mock.invalid";
@@ -18,6 +19,8 @@ pub struct Case {
     pub title: String,
     /// Features of the engine that it needs, beyond what every engine has.
     pub requires: Vec<String>,
+    /// Members of the file that mean nothing here.
+    pub warnings: Vec<String>,
     /// The body of a deployment.
     pub(crate) workflow: String,
     /// Further workflows of the app, by name.
@@ -43,6 +46,7 @@ impl Case {
             id: id.to_owned(),
             title: String::new(),
             requires: Vec::new(),
+            warnings: Vec::new(),
             workflow: workflow.to_owned(),
             others: Vec::new(),
             files: Value::Null,
@@ -107,6 +111,10 @@ impl Case {
             }
             inline => Ok(inline.to_string()),
         };
+        let members = Members::of(&plain);
+        if !members.faults.is_empty() {
+            return Err(fault(members.faults.join("\n")));
+        }
         if case.get("expect").is_none() {
             return Err(fault(
                 "it says nothing of what is expected (`expect`)".to_owned(),
@@ -136,6 +144,7 @@ impl Case {
                 .into_iter()
                 .flat_map(|all| all.iter().map(Value::to_text))
                 .collect(),
+            warnings: members.warnings,
             workflow,
             others,
             files,

@@ -7,10 +7,12 @@
 //! - the same scenario gives the same result, to the millisecond;
 //! - every run is replayed from its history when it has ended, and has to come out the same.
 
+mod batch;
 mod case;
 mod deployed;
 mod expect;
 mod matcher;
+mod members;
 mod mock;
 mod outside;
 mod trigger;
@@ -113,9 +115,10 @@ pub fn find(path: &Path) -> std::io::Result<Vec<PathBuf>> {
 
 /// Whether a file is meant as a scenario; one that has a fault is, so that the fault is told.
 fn is_scenario(path: &Path) -> bool {
-    let Ok(text) = std::fs::read_to_string(path) else {
+    let Ok(bytes) = std::fs::read(path) else {
         return false;
     };
+    let text = String::from_utf8_lossy(&bytes);
     let value: Result<weft_workflow::value::Value, _> = serde_json::from_str(&text);
     match value {
         Ok(value) => {

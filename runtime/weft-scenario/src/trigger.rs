@@ -11,6 +11,7 @@ use weft_workflow::trigger::{Fate, Fired, Firing};
 use weft_workflow::value::Value;
 
 use crate::case::{BASE, Case};
+use crate::mock::number;
 use crate::world::{BEGIN_MS, World};
 
 /// How long a caller waits for a Response.
@@ -32,6 +33,8 @@ enum Kind {
     Synchronous {
         shows_run: bool,
     },
+    /// Each message is answered with 202; the runs are started when their batch is complete.
+    Messages,
 }
 
 /// What the caller got.
@@ -66,6 +69,22 @@ fn try_call(case: &Case, world: &mut World) -> Result<Call, Answer> {
     };
     let missing = || refusal(404, "WorkflowTriggerNotFound", "There is no such trigger.");
     let trigger = trigger.ok_or_else(missing)?;
+    if let Some(messages) = case.trigger.get("messages").and_then(Value::as_array) {
+        if !trigger.kind.eq_ignore_ascii_case("Batch") {
+            let message = "Messages are for a trigger of the type Batch.";
+            return Err(refusal(400, "WorkflowTriggerIsNotEnabled", message));
+        }
+        world.watch(&case.id, &trigger.name);
+        for message in messages.iter() {
+            let mut body = message.as_object().cloned().unwrap_or_default();
+            let after_ms = body.remove("afterMs").as_ref().and_then(number);
+            world.tell(after_ms.unwrap_or_default(), Value::Object(body));
+        }
+        return Ok(Call {
+            runs: Vec::new(),
+            kind: Kind::Messages,
+        });
+    }
     let firing = Firing::of(trigger).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         refusal(400, "InvalidTemplate", &faults.join("; "))
@@ -277,6 +296,14 @@ impl Call {
         };
         let (accepted, answer, at_ms) = match self.kind {
             Kind::AtOnce(answer) => (Some(answer.clone()), Some(answer), Some(0)),
+            Kind::Messages => {
+                let answer = Answer {
+                    status: 202,
+                    headers: Vec::new(),
+                    body: Vec::new(),
+                };
+                (Some(answer.clone()), Some(answer), Some(0))
+            }
             Kind::Asynchronous { accepted } => match (given, ended) {
                 (Some((at, given)), _) => (Some(accepted), Some(answer(&given)), Some(at)),
                 (None, ended) => (Some(accepted), Some(no_response()), ended),
@@ -299,11 +326,13 @@ impl Call {
                 }
             },
         };
+        let of_batches = world.watched.as_ref();
+        let of_batches = of_batches.map(|watched| watched.started.clone());
         Answered {
             accepted,
             answer,
             at_ms,
-            runs: self.runs,
+            runs: of_batches.unwrap_or(self.runs),
         }
     }
 }

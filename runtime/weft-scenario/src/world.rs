@@ -14,6 +14,7 @@ use weft_workflow::run::{Run, RunView};
 use weft_workflow::value::Value;
 
 use crate::Local;
+use crate::batch::Watched;
 use crate::case::Case;
 use crate::deployed::Deployed;
 use crate::mock::Mocks;
@@ -34,6 +35,8 @@ pub(crate) struct World {
     pub(crate) faults: Vec<String>,
     pub(crate) files: Value,
     pub(crate) local: Option<Arc<Local>>,
+    /// The trigger, where its messages are gathered.
+    pub(crate) watched: Option<Watched>,
     by_id: HashMap<InstanceId, usize>,
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     due: HashMap<u64, Due>,
@@ -93,6 +96,7 @@ impl World {
             faults: Vec::new(),
             files: case.files.clone(),
             local,
+            watched: None,
             by_id: HashMap::new(),
             queue: BinaryHeap::new(),
             due: HashMap::new(),
@@ -182,7 +186,30 @@ impl World {
     }
 
     pub(crate) fn send(&mut self, id: InstanceId, message: Message) {
-        self.later(0, Due::Deliver(id, Box::new(message)));
+        self.send_later(0, id, message);
+    }
+
+    pub(crate) fn send_later(&mut self, after_ms: u64, id: InstanceId, message: Message) {
+        self.later(after_ms, Due::Deliver(id, Box::new(message)));
+    }
+
+    pub(crate) fn set_timer(&mut self, id: &InstanceId, timer: NewTimer, now: Timestamp) {
+        let wait = timer.fire_at.as_millis().saturating_sub(now.as_millis());
+        self.later(wait, Due::Timer(id.clone(), timer));
+    }
+
+    /// Whether a timer is still to be heard of.
+    fn waits_for(&self, id: &InstanceId, timer: &NewTimer) -> bool {
+        match &self.watched {
+            // When nothing else is to come, a recurrence goes on for ever.
+            Some(watched) if watched.is(id) => {
+                let goes_on = !self.queue.is_empty() || watched.awaits_time();
+                goes_on && watched.waits_for(timer)
+            }
+            _ => self.running(id).is_some_and(|running| {
+                running.ended.is_none() && !running.canceled.contains(&timer.id)
+            }),
+        }
     }
 
     /// Lets everything happen that comes of what was started.
@@ -203,10 +230,7 @@ impl World {
                     self.deliver(id, *message);
                 }
                 Due::Timer(id, timer) => {
-                    let waits = self.running(&id).is_some_and(|running| {
-                        running.ended.is_none() && !running.canceled.contains(&timer.id)
-                    });
-                    if waits {
+                    if self.waits_for(&id, &timer) {
                         self.now_ms = at;
                         let message = Message::TimerFired {
                             execution: timer.execution,
@@ -231,6 +255,10 @@ impl World {
     }
 
     fn deliver(&mut self, id: InstanceId, message: Message) {
+        if self.watched.as_ref().is_some_and(|watched| watched.is(&id)) {
+            let now = Timestamp::from_millis(BEGIN_MS + self.now_ms);
+            return self.deliver_to_watched(message, now);
+        }
         if let Message::Start(start) = &message
             && self.running(&id).is_none()
         {
@@ -254,8 +282,7 @@ impl World {
             running.ended = Some((outcome, now_ms));
         }
         for timer in turn.timers {
-            let wait = timer.fire_at.as_millis().saturating_sub(now.as_millis());
-            self.later(wait, Due::Timer(id.clone(), timer));
+            self.set_timer(&id, timer, now);
         }
         for task in turn.tasks {
             self.carry_out(&id, &task);

@@ -27,14 +27,16 @@ struct Done {
     path: PathBuf,
     id: String,
     title: String,
+    warnings: Vec<String>,
     outcome: Outcome,
     took: Duration,
 }
 
-/// Runs the scenarios; the code is 1 where any of them fails.
+/// Runs the scenarios; the code is 1 where any of them fails. One that cannot be read, or names a
+/// workflow that cannot, is one that fails.
 ///
 /// # Errors
-/// There are none, or a file cannot be read.
+/// There are none, or a folder cannot be read.
 pub(crate) fn run(args: &Args, target: &Target) -> Result<ExitCode> {
     let mut files = Vec::new();
     for path in &args.paths {
@@ -47,19 +49,8 @@ pub(crate) fn run(args: &Args, target: &Target) -> Result<ExitCode> {
     let began = Instant::now();
     let mut all = Vec::new();
     for path in files {
-        let case = Case::load_with(&path, &assembled)?;
-        let wanted = args.filter.as_deref();
-        if wanted.is_some_and(|text| !case.id.contains(text)) {
+        let Some(done) = run_one(&bench, path, args.filter.as_deref()) else {
             continue;
-        }
-        let started = Instant::now();
-        let outcome = bench.run(&case);
-        let done = Done {
-            path,
-            id: case.id,
-            title: case.title,
-            outcome,
-            took: started.elapsed(),
         };
         if !target.json {
             show(&done);
@@ -92,6 +83,38 @@ pub(crate) fn run(args: &Args, target: &Target) -> Result<ExitCode> {
     })
 }
 
+/// `None` for one that is not wanted.
+fn run_one(bench: &Bench, path: PathBuf, wanted: Option<&str>) -> Option<Done> {
+    let started = Instant::now();
+    let case = Case::load_with(&path, &assembled);
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let id = case.as_ref().map_or(&*stem, |case| &*case.id).to_owned();
+    if wanted.is_some_and(|text| !id.contains(text)) {
+        return None;
+    }
+    let (title, warnings, outcome) = match case {
+        Ok(case) => {
+            let outcome = bench.run(&case);
+            (case.title, case.warnings, outcome)
+        }
+        Err(fault) => {
+            let outcome = Outcome {
+                faults: fault.why.lines().map(str::to_owned).collect(),
+                ..Outcome::default()
+            };
+            (path.display().to_string(), Vec::new(), outcome)
+        }
+    };
+    Some(Done {
+        path,
+        id,
+        title,
+        warnings,
+        outcome,
+        took: started.elapsed(),
+    })
+}
+
 /// The workflow with what lies around it, as it would be deployed.
 fn assembled(file: &Path) -> Result<String, String> {
     project::assembled(file).map_err(|error| format!("{error:#}"))
@@ -110,6 +133,9 @@ fn show(done: &Done) {
     for fault in &done.outcome.faults {
         output::print_text(&format!("       {fault}"));
     }
+    for warning in &done.warnings {
+        output::note(format!("warning: {}: {warning}", done.path.display()));
+    }
 }
 
 fn as_json(done: &Done) -> serde_json::Value {
@@ -119,6 +145,7 @@ fn as_json(done: &Done) -> serde_json::Value {
         "file": done.path,
         "passed": done.outcome.faults.is_empty(),
         "faults": done.outcome.faults,
+        "warnings": done.warnings,
         "milliseconds": millis(done.took),
         "simulatedMilliseconds": done.outcome.virtual_ms,
         "actions": done.outcome.actions,

@@ -8,6 +8,7 @@ use weft_workflow::run::{RunView, Status};
 use weft_workflow::value::{Object, Value};
 
 use crate::Outcome;
+use crate::batch::Watched;
 use crate::case::Case;
 use crate::deployed::Refused;
 use crate::matcher::{fits, number_of, short};
@@ -87,6 +88,7 @@ pub(crate) fn check(case: &Case, world: &World, answered: &Answered) -> Outcome 
         ));
     }
     runs(&mut faults, expect, &views);
+    histories(&mut faults, expect, world);
     match (views.first(), started.first()) {
         (Some(view), Some(running)) => run(&mut faults, expect, view, running),
         _ => {
@@ -151,6 +153,28 @@ fn runs(faults: &mut Faults, expect: &Value, views: &[RunView]) {
             faults.compare("runs.status", status, Some(&found));
         }
     }
+}
+
+/// What became of the batches of the trigger, the oldest first.
+fn histories(faults: &mut Faults, expect: &Value, world: &World) {
+    let Some(expected) = expect.get("histories") else {
+        return;
+    };
+    let entries = world
+        .watched
+        .as_ref()
+        .into_iter()
+        .flat_map(Watched::entries);
+    let found: Value = entries
+        .map(|entry| {
+            object([
+                ("status", Some(Value::from(entry.status.as_str()))),
+                ("code", Some(Value::from(entry.code.as_str()))),
+                ("fired", Some(Value::from(entry.fired))),
+            ])
+        })
+        .collect();
+    faults.compare("histories", expected, Some(&found));
 }
 
 fn run(faults: &mut Faults, expect: &Value, view: &RunView, running: &Running) {

@@ -190,6 +190,79 @@ fn keys_and_tenants_are_managed() {
 }
 
 #[test]
+fn a_scenario_that_cannot_be_read_fails_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = Command::new(weft_binary())
+        .args(["new", "flows", "--template", "workflow"])
+        .current_dir(dir.path())
+        .status();
+    assert!(made.unwrap().success());
+    let project = dir.path().join("flows");
+    let run = |args: &[&str]| {
+        let mut command = Command::new(weft_binary());
+        let output = command
+            .arg("test")
+            .args(args)
+            .current_dir(&project)
+            .output();
+        let output = output.unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (code, out, said) = run(&[]);
+    assert_eq!(
+        (code, said.contains("2 passed, 0 failed")),
+        (Some(0), true),
+        "{out}{said}"
+    );
+
+    let write = |name: &str, text: &[u8]| std::fs::write(project.join("tests").join(name), text);
+    let refused = std::fs::read_to_string(project.join("tests/refused.json")).unwrap();
+    let changed = |from: &str, to: &str| {
+        assert!(refused.contains(from), "{from}");
+        refused.replacen(from, to, 1).into_bytes()
+    };
+    write(
+        "missing.json",
+        &changed("order/workflow.json", "nowhere.json"),
+    )
+    .unwrap();
+    write(
+        "slip.json",
+        &changed("\"expect\"", "\"mokcs\": [], \"expect\""),
+    )
+    .unwrap();
+    write(
+        "owned.json",
+        &changed("\"expect\"", "\"owner\": \"me\", \"expect\""),
+    )
+    .unwrap();
+    let mut spoiled = refused.clone().into_bytes();
+    spoiled.push(0xff);
+    write("spoiled.json", &spoiled).unwrap();
+    let (code, out, said) = run(&[]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("3 passed, 3 failed"), "{out}{said}");
+    assert!(out.contains("there is no file nowhere.json"), "{out}");
+    assert!(
+        out.contains("mokcs: there is no such member. Did you mean 'mocks'?"),
+        "{out}"
+    );
+    assert!(out.contains("FAILED spoiled"), "{out}");
+    assert!(
+        said.contains("owned.json: owner: this member means nothing here"),
+        "{said}"
+    );
+    let (code, out, _) = run(&["--filter", "missing", "--json"]);
+    let told: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &told["failed"]), (Some(1), &json!(1)), "{told:#}");
+}
+
+#[test]
 fn expressions_are_evaluated_without_a_node() {
     let dir = tempfile::tempdir().unwrap();
     let context = dir.path().join("context.json");
