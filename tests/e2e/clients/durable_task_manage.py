@@ -344,6 +344,23 @@ def terminations_reach_children_where_they_are_to():
     assert ended(tasks, parent).serialized_output == '"parent only"'
 
 
+def suspending_or_resuming_twice_is_doing_it_once():
+    instance = tasks.schedule_new_orchestration(waits)
+    tasks.wait_for_orchestration_start(instance, timeout=LIMIT)
+    tasks.resume_orchestration(instance)
+    for _ in range(2):
+        tasks.suspend_orchestration(instance)
+    until(lambda: state(instance).orchestrationStatus == pb.ORCHESTRATION_STATUS_SUSPENDED)
+    tasks.suspend_orchestration(instance)
+    tasks.raise_orchestration_event(instance, "go", data=7)
+    for _ in range(2):
+        tasks.resume_orchestration(instance)
+    assert ended(tasks, instance).get_output() == 7
+    told = [type(event) for event in tasks.get_orchestration_history(instance)]
+    assert told.count(history.ExecutionSuspendedEvent) == 1, told
+    assert told.count(history.ExecutionResumedEvent) == 1, told
+
+
 def the_asynchronous_client_does_the_same():
     async def all_of_it():
         async with connect_async() as aio:
@@ -395,5 +412,6 @@ with serving(
         ids_are_checked,
         nobody_waits_for_what_is_not_there,
         terminations_reach_children_where_they_are_to,
+        suspending_or_resuming_twice_is_doing_it_once,
         the_asynchronous_client_does_the_same,
     ])

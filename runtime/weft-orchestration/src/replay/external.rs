@@ -195,6 +195,9 @@ impl External {
                 self.give_back(message);
                 continue;
             }
+            if self.known.changes_nothing(&message) {
+                continue;
+            }
             match &message {
                 Message::Start(_) if current.is_some() => continue,
                 Message::Terminate { reason, recursive } => {

@@ -148,7 +148,8 @@ impl Replay {
     }
 
     /// Starts a turn: records `messages` as received at `now`. Messages for another execution, a
-    /// second start and a second answer to the same decision are dropped. The caller has applied [`crate::split_at_suspension`].
+    /// second start, a second answer to the same decision and a second suspension or resumption are
+    /// dropped. The caller has applied [`crate::split_at_suspension`].
     pub fn deliver(&mut self, messages: Vec<Message>, now: Timestamp) -> Next {
         let mut next = Next::Run;
         let mut events = Vec::with_capacity(messages.len());
@@ -159,6 +160,9 @@ impl Replay {
             };
             if message.execution().is_some_and(foreign) {
                 self.give_back(message);
+                continue;
+            }
+            if self.known.changes_nothing(&message) {
                 continue;
             }
             match &message {

@@ -101,6 +101,8 @@ fn kinds(turn: &Turn) -> Vec<&'static str> {
             EventKind::TimerCreated { .. } => "timer",
             EventKind::TimerFired { .. } => "fired",
             EventKind::EventRaised { .. } => "event",
+            EventKind::ExecutionSuspended { .. } => "suspended",
+            EventKind::ExecutionResumed { .. } => "resumed",
             EventKind::ExecutionCompleted { .. } => "end",
             EventKind::ContinuedAsNew { .. } => "again",
             _ => "other",
@@ -300,6 +302,27 @@ fn a_suspension_outlives_the_execution_that_it_reached() {
         panic!("expected to continue, got {:?}", turn.after);
     };
     assert_eq!(carried, &[suspend, raised("kept", "1")]);
+}
+
+#[test]
+fn a_second_suspension_or_resumption_leaves_no_trace() {
+    let code = |r: &mut Replay| {
+        let timer = r.create_timer(10)?;
+        r.wait_any(&[timer]).map(|_| ())
+    };
+    let reason = String::new();
+    let suspend = Message::Suspend {
+        reason: reason.clone(),
+    };
+    let resume = Message::Resume { reason };
+    let mut recorder = Recorder::new();
+    recorder.turn(vec![start(), resume.clone()], code);
+    let turn = recorder.turn(vec![suspend.clone(), suspend], code);
+    assert_eq!(turn.after, After::Suspended);
+    assert_eq!(kinds(&turn), ["turn", "suspended"]);
+    let turn = recorder.turn(vec![resume.clone(), resume], code);
+    assert_eq!(kinds(&turn), ["turn", "resumed"]);
+    assert_eq!(turn.after, After::Waiting);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weft_id::{EntityId, ExecutionId, InstanceId};
 
-use crate::EventKind;
+use crate::{EventKind, Message};
 
 #[derive(Debug, Default)]
 pub(super) struct Known {
@@ -75,6 +75,28 @@ impl Known {
             | EventKind::EntityOperationSignaled { .. }
             | EventKind::ExecutionMoved { .. }
             | EventKind::ExecutionCompleted { .. } => {}
+        }
+    }
+
+    /// Whether `message` suspends what is suspended or resumes what is not. It is dropped: workers
+    /// do not expect an event that says what is so already, and some never get past one.
+    pub(super) fn changes_nothing(&self, message: &Message) -> bool {
+        match message {
+            Message::Suspend { .. } => self.suspended.is_some(),
+            Message::Resume { .. } => self.suspended.is_none(),
+            Message::Start(_)
+            | Message::TaskDone { .. }
+            | Message::ChildDone { .. }
+            | Message::TimerFired { .. }
+            | Message::Event { .. }
+            | Message::Terminate { .. }
+            | Message::OperationDone { .. }
+            | Message::LockGranted { .. }
+            | Message::Rewind { .. }
+            | Message::Move { .. }
+            | Message::Operation(_)
+            | Message::Lock(_)
+            | Message::Unlock(_) => false,
         }
     }
 

@@ -109,6 +109,30 @@ fn who_rests_or_is_terminated_is_not_asked() {
 }
 
 #[test]
+fn suspending_or_resuming_twice_is_told_once() {
+    let suspend = || Message::Suspend {
+        reason: "first".to_owned(),
+    };
+    let resume = || Message::Resume {
+        reason: String::new(),
+    };
+    let mut external = started();
+    external.take_turn();
+    assert_eq!(external.deliver(vec![resume()], at(2)), Next::Run);
+    assert_eq!(
+        kinds(&external.take_turn()),
+        [&EventKind::OrchestratorStarted]
+    );
+
+    external.deliver(vec![suspend(), suspend()], at(3));
+    assert_eq!(external.take_turn().events.len(), 2);
+    assert_eq!(external.deliver(vec![suspend()], at(4)), Next::Stop);
+    assert_eq!(external.take_turn().events.len(), 1);
+    let next = external.deliver(vec![resume(), resume()], at(5));
+    assert_eq!((next, external.news().len()), (Next::Run, 2));
+}
+
+#[test]
 fn what_is_locked_at_the_end_is_released() {
     let mut external = started();
     let entity = EntityId::new("counter", "a").unwrap();
