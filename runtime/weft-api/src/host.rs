@@ -169,6 +169,11 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// The store's.
     async fn usage(&self, tenant: &Tenant) -> Result<TenantUsage, Error>;
+    /// The components of a tenant over which the node has failed too often to run them.
+    fn quarantined(&self, tenant: &Tenant) -> Vec<Quarantined>;
+
+    /// Lets a component of the tenant run again; whether it was quarantined.
+    fn release(&self, tenant: &Tenant, digest: &Digest) -> bool;
 
     fn now(&self) -> Timestamp;
 
@@ -237,6 +242,18 @@ pub enum PrepareError {
     /// The host failed.
     #[error("the compiler could not be run: {0}")]
     Internal(String),
+}
+
+/// What is said of a component over which the node has failed again and again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    pub digest: Digest,
+    /// `host-panic` or `compiler`.
+    pub cause: &'static str,
+    pub failures: u32,
+    /// Of the last failure.
+    pub message: String,
+    pub since: Timestamp,
 }
 
 /// One direct call of an activity.
@@ -331,6 +348,9 @@ pub enum InvokeError {
     /// The tenant has used up a rate of its quota.
     #[error("{}", .0.detail())]
     Limited(Problem),
+    /// The node has failed over the component too often to run it.
+    #[error("{0}")]
+    Quarantined(String),
     /// The host failed.
     #[error("the function could not be run: {0}")]
     Internal(String),

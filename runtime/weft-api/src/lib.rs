@@ -40,7 +40,7 @@ pub use config::Config;
 pub use durable::{DURABLE_PATH, router as durable_router};
 pub use host::{
     Call, DeployedWorkflow, FunctionUsage, Host, InvokeError, Invoked, Kept, PrepareError,
-    Prepared, Rehearsed, TenantUsage, Used,
+    Prepared, Quarantined, Rehearsed, TenantUsage, Used,
 };
 pub use logs::LogBook;
 pub use openapi::document as openapi_document;

@@ -38,6 +38,7 @@ pub enum Kind {
     Internal,
     FunctionFailed,
     FunctionTrapped,
+    Quarantined,
     Unavailable,
     FunctionTimeout,
     QuotaExceeded,
@@ -45,7 +46,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::MalformedJson,
         Self::InvalidRequest,
         Self::Unauthenticated,
@@ -71,6 +72,7 @@ impl Kind {
         Self::Internal,
         Self::FunctionFailed,
         Self::FunctionTrapped,
+        Self::Quarantined,
         Self::Unavailable,
         Self::FunctionTimeout,
         Self::QuotaExceeded,
@@ -157,6 +159,11 @@ impl Kind {
                 S::BAD_GATEWAY,
                 "function-trapped",
                 "The function crashed or passed a limit",
+            ),
+            Self::Quarantined => (
+                S::BAD_GATEWAY,
+                "quarantined",
+                "The component is quarantined",
             ),
             Self::Unavailable => (S::SERVICE_UNAVAILABLE, "unavailable", "Not available now"),
             Self::FunctionTimeout => (
@@ -383,6 +390,7 @@ impl From<InvokeError> for Problem {
             InvokeError::TimedOut { .. } => Self::new(Kind::FunctionTimeout, detail),
             InvokeError::Busy(_) => Self::new(Kind::Busy, detail).retry_after(1),
             InvokeError::Limited(limited) => limited,
+            InvokeError::Quarantined(_) => Self::new(Kind::Quarantined, detail),
             InvokeError::Internal(_) => Self::internal(detail),
         }
     }

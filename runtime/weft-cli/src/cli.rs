@@ -83,6 +83,9 @@ enum Command {
     Test(test::Args),
     /// Print completions for a shell
     Completions(completions::Args),
+    /// Run guests of a tenant; started by the node itself
+    #[command(hide = true)]
+    GuestHost { setup: String },
     /// Compile one upload; started by the node itself
     #[command(hide = true)]
     Compile,
@@ -95,6 +98,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
     let target = &cli.target;
     let done = match cli.command {
         Command::Compile => return Ok(weft_server::compile()),
+        Command::GuestHost { setup } => return Ok(weft_server::guest_host(&setup)),
         Command::Script => return Ok(weft_server::script()),
         Command::Up(args) => up::run(args),
         Command::Dev(args) => dev::run(args, target),

@@ -1,7 +1,5 @@
 //! Calls of activities.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use weft_orchestration::{Failure, Payload};
@@ -9,6 +7,7 @@ use weft_orchestration::{Failure, Payload};
 use crate::bindings::exports::weft::functions::activity;
 use crate::config::Invocation;
 use crate::metering::CallMeter;
+use crate::running::in_slices;
 use crate::state::{Role, text_of};
 use crate::{CallError, Sandbox};
 
@@ -83,7 +82,13 @@ impl Sandbox {
     ) -> Result<Completed, CallError> {
         let output_max = self.config().guest.output_bytes_max;
         let started = Instant::now();
-        let loaded = self.load(call.component).await?;
+        self.check(&call)?;
+        if let Some(apart) = self.apart(&call.app.tenant) {
+            return apart
+                .activity(self, &call, text_of(&input)?, of, meter)
+                .await;
+        }
+        let loaded = self.load(&call).await?;
         let indices = match loaded.plain.is_empty() {
             true => Some(loaded.activity()?),
             false => None,
@@ -91,6 +96,8 @@ impl Sandbox {
         let input = text_of(&input)?;
         let timeout = Duration::from_millis(call.function.limits.timeout_ms.into());
         let name = call.function.name.clone();
+        let (tenant, digest) = (call.app.tenant.clone(), call.component);
+        let mut share = self.share(&tenant);
         let mut store = self.store(call, Role::Activity, timeout);
         let of = activity::Call {
             instance_id: of.instance_id,
@@ -108,12 +115,13 @@ impl Sandbox {
             let result = run.await?;
             wasmtime::Result::Ok(Some(result.map_err(Failure::from)))
         };
-        let (result, busy) = timed(tokio::time::timeout(timeout, run)).await;
-        meter.cpu(busy);
-        let result = match result {
-            Ok(Ok(Some(result))) => result,
-            Ok(Ok(None)) => return Err(CallError::NoRole("function of that name")),
-            Ok(Err(error)) => return Err(store.data().explain(&error)),
+        let ran = tokio::time::timeout(timeout, in_slices(&mut share, run)).await;
+        meter.cpu(share.spent());
+        let result = match ran {
+            Ok(Ok(Ok(Some(result)))) => result,
+            Ok(Ok(Ok(None))) => return Err(CallError::NoRole("function of that name")),
+            Ok(Err(panicked)) => return Err(self.ward().panicked(&tenant, digest, panicked)),
+            Ok(Ok(Err(error))) => return Err(store.data().explain(&error)),
             Err(_) => return Err(CallError::Timeout(timeout)),
         };
         let len = result.as_ref().map_or(0, String::len) as u64;
@@ -124,27 +132,15 @@ impl Sandbox {
                 message: format!("this one has {len}"),
             });
         }
+        let memory_bytes = store.data().bounds.memory_bytes();
+        share.measure(|| drop(store));
         Ok(Completed {
             result: result.map(Payload::from),
             usage: Usage {
                 duration: started.elapsed(),
-                busy,
-                memory_bytes: store.data().bounds.memory_bytes(),
+                busy: share.spent(),
+                memory_bytes,
             },
         })
     }
-}
-
-/// Runs a future and adds up the time in which it is polled.
-async fn timed<F: Future>(future: F) -> (F::Output, Duration) {
-    let mut future = pin!(future);
-    let mut busy = Duration::ZERO;
-    let output = poll_fn(|cx| {
-        let from = Instant::now();
-        let polled = future.as_mut().poll(cx);
-        busy += from.elapsed();
-        polled
-    });
-    let output = output.await;
-    (output, busy)
 }

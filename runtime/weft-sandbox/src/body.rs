@@ -24,6 +24,8 @@ pub struct Body {
     inner: HyperOutgoingBody,
     work: Option<Work>,
     ended: bool,
+    /// Why it ends, to be told at the next poll.
+    failing: Option<CallError>,
     /// Bytes that may still come.
     bytes_left: u64,
     bytes_max: u64,
@@ -42,6 +44,7 @@ impl Body {
             inner,
             work,
             ended: false,
+            failing: None,
             bytes_left: bytes_max,
             bytes_max,
             idle: None,
@@ -74,11 +77,17 @@ impl Body {
         })
     }
 
-    /// Ends the guest and the body.
-    fn fail(&mut self, error: CallError) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
+    /// Ends the guest, and the body when it is polled again: an error makes a connection drop what it
+    /// has not sent yet, which may be the head of the response.
+    fn fail(
+        &mut self,
+        cx: &Context<'_>,
+        error: CallError,
+    ) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
         self.work = None;
-        self.ended = true;
-        Poll::Ready(Some(Err(error)))
+        self.failing = Some(error);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -91,6 +100,10 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
         let this = &mut *self;
+        if let Some(error) = this.failing.take() {
+            this.ended = true;
+            return Poll::Ready(Some(Err(error)));
+        }
         if this.ended {
             return Poll::Ready(None);
         }
@@ -102,7 +115,7 @@ impl http_body::Body for Body {
                         warm.rest();
                     }
                 }
-                Poll::Ready(Err(error)) => return this.fail(error),
+                Poll::Ready(Err(error)) => return this.fail(cx, error),
                 Poll::Pending => {}
             }
         }
@@ -111,16 +124,18 @@ impl http_body::Body for Body {
                 this.idle = None;
                 match this.count(&frame) {
                     Ok(()) => Poll::Ready(Some(Ok(frame))),
-                    Err(error) => this.fail(error),
+                    Err(error) => this.fail(cx, error),
                 }
             }
-            Poll::Ready(Some(Err(error))) => this.fail(CallError::ErrorResponse(error.to_string())),
+            Poll::Ready(Some(Err(error))) => {
+                this.fail(cx, CallError::ErrorResponse(error.to_string()))
+            }
             Poll::Ready(None) => {
                 this.ended = true;
                 Poll::Ready(None)
             }
             Poll::Pending => match this.poll_idle(cx) {
-                Poll::Ready(error) => this.fail(error),
+                Poll::Ready(error) => this.fail(cx, error),
                 Poll::Pending => Poll::Pending,
             },
         }

@@ -2,20 +2,21 @@
 //! and time.
 //!
 //! The child gets one line of JSON and then the component on its standard input, bounds itself
-//! before it reads the component, and writes native code to its standard output: a file whose size
-//! the bounds cover.
+//! before it reads the component, gives up files, network and other processes, and writes native code
+//! to its standard output: a file whose size the bounds cover.
 
 use std::fs::File;
 use std::io::{BufRead, Read, Seek, SeekFrom, Write};
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::Resource;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::UploadError;
 use crate::config::Compiler;
+use crate::confine::{self, confine};
 
 const MESSAGE_BYTES_MAX: u64 = 4 << 10;
 /// The exit code of a component that is not valid; every other failure is a bound that was hit.
@@ -55,18 +56,14 @@ fn compile_stdin() -> Result<(), ChildError> {
     let mut line = String::new();
     input.read_line(&mut line).map_err(|e| failed(&e))?;
     let bounds: Bounds = serde_json::from_str(&line).map_err(|e| failed(&e))?;
-    for (resource, bound) in [
-        (Resource::As, bounds.memory_bytes),
-        (Resource::Cpu, bounds.cpu_secs),
-        (Resource::Fsize, bounds.output_bytes),
-        (Resource::Core, 0),
-    ] {
-        let limit = Rlimit {
-            current: Some(bound),
-            maximum: Some(bound),
-        };
-        setrlimit(resource, limit).map_err(|e| failed(&e))?;
-    }
+    let bounds = confine::Bounds {
+        memory: (Resource::As, bounds.memory_bytes),
+        cpu_secs: Some(bounds.cpu_secs),
+        file_bytes: bounds.output_bytes,
+        // It has the three that it needs.
+        descriptors: 0,
+    };
+    confine(&bounds).map_err(|e| failed(&e))?;
     let mut wasm = Vec::new();
     input.read_to_end(&mut wasm).map_err(|e| failed(&e))?;
     let engine = crate::engine::compiling().map_err(|e| failed(&e))?;

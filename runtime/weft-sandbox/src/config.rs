@@ -1,10 +1,11 @@
 //! What the sandbox is told when it is made, and what each call brings along.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use weft_id::InstanceId;
+use weft_id::{InstanceId, Tenant};
 use weft_store::Digest;
 
 use crate::egress::Cidr;
@@ -23,6 +24,8 @@ pub struct Config {
     pub admission: Admission,
     /// Components that are kept loaded (default 256); the least recently used goes first.
     pub loaded_max: usize,
+    /// Tenants whose guests run in processes of their own.
+    pub isolation: Isolation,
     /// Private address ranges that outbound requests may reach nevertheless.
     pub egress_allow: Vec<Cidr>,
 }
@@ -35,7 +38,8 @@ impl Config {
         Self {
             native_dir: None,
             signing_key,
-            compiler: Compiler::new(program),
+            compiler: Compiler::new(program.clone()),
+            isolation: Isolation::new(program),
             pool: Pool::default(),
             upload: UploadLimits::default(),
             guest: GuestLimits::default(),
@@ -60,7 +64,7 @@ pub struct Compiler {
     pub wall_max: Duration,
     /// Native code of one component (default 512 MiB).
     pub output_bytes_max: u64,
-    /// Runs at one time (default 1; others wait).
+    /// Runs at one time, one of each tenant at most (default: half of the processors, at least 2).
     pub concurrency: usize,
 }
 
@@ -73,7 +77,51 @@ impl Compiler {
             cpu_max: Duration::from_secs(120),
             wall_max: Duration::from_secs(120),
             output_bytes_max: 512 << 20,
-            concurrency: 1,
+            concurrency: std::thread::available_parallelism()
+                .map_or(2, |n| n.get().div_ceil(2).max(2)),
+        }
+    }
+}
+
+/// Which tenants' guests run in processes of their own, and what one of those may take.
+#[derive(Debug, Clone)]
+pub struct Isolation {
+    pub tenants: Isolated,
+    /// Must call [`crate::guest_host_main`] with the argument that follows `args`.
+    pub program: PathBuf,
+    /// Default: `guest-host`.
+    pub args: Vec<String>,
+    /// Memory that is written to, of guests and of the process itself (default 2 GiB).
+    pub memory_bytes_max: u64,
+    /// Threads that run guests (default 2).
+    pub threads: usize,
+    /// Instances that exist at one time (default 128).
+    pub instances: u32,
+}
+
+/// The tenants of an [`Isolation`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Isolated {
+    These(BTreeSet<Tenant>),
+    AllBut(BTreeSet<Tenant>),
+}
+
+impl Isolation {
+    fn new(program: PathBuf) -> Self {
+        Self {
+            tenants: Isolated::These(BTreeSet::new()),
+            program,
+            args: vec!["guest-host".to_owned()],
+            memory_bytes_max: 2 << 30,
+            threads: 2,
+            instances: 128,
+        }
+    }
+
+    pub(crate) fn holds(&self, tenant: &Tenant) -> bool {
+        match &self.tenants {
+            Isolated::These(tenants) => tenants.contains(tenant),
+            Isolated::AllBut(tenants) => !tenants.contains(tenant),
         }
     }
 }

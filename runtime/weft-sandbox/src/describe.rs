@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 use weft_app::{DescribedFunction, Function, FunctionKind};
+use weft_id::{AppId, Tenant};
 use weft_store::Digest;
 
 use crate::bindings::exports::weft::functions::describe;
 use crate::config::Invocation;
 use crate::loaded::Loaded;
 use crate::plain::Package;
+use crate::quarantine::Quarantine;
+use crate::running::in_slices;
 use crate::state::Role;
 use crate::{CallError, Sandbox, UploadError};
 
@@ -20,6 +23,7 @@ const FUNCTIONS_MAX: usize = 1000;
 impl Sandbox {
     pub(crate) async fn describe(
         &self,
+        tenant: &Tenant,
         name: &weft_id::Component,
         digest: Digest,
         loaded: &Arc<Loaded>,
@@ -35,7 +39,10 @@ impl Sandbox {
             return Ok(undescribed(&own_name, loaded));
         }
         let call = Invocation {
-            app: weft_id::AppId::default(),
+            app: AppId {
+                tenant: tenant.clone(),
+                ..AppId::default()
+            },
             function: Arc::new(asked(&own_name, name)),
             component: digest,
             instance: None,
@@ -59,9 +66,14 @@ impl Sandbox {
             };
             wasmtime::Result::Ok((functions, entities))
         };
-        let (answer, entities) = match tokio::time::timeout(TIMEOUT, ask).await {
-            Ok(Ok(functions)) => functions,
-            Ok(Err(error)) => return Err(failed(&store.data().explain(&error))),
+        let mut share = self.share(tenant);
+        let asked = tokio::time::timeout(TIMEOUT, in_slices(&mut share, ask)).await;
+        let (answer, entities) = match asked {
+            Ok(Ok(Ok(functions))) => functions,
+            Ok(Err(panicked)) => {
+                return Err(failed(&self.ward().panicked(tenant, digest, panicked)));
+            }
+            Ok(Ok(Err(error))) => return Err(failed(&store.data().explain(&error))),
             Err(_) => return Err(failed(&CallError::Timeout(TIMEOUT))),
         };
         if answer.is_empty() && entities.is_empty() {
@@ -85,6 +97,7 @@ fn failed(error: &CallError) -> UploadError {
         CallError::Busy(why) => UploadError::Busy(why.clone()),
         CallError::Limited(limited) => UploadError::Busy(limited.to_string()),
         CallError::Internal(why) => UploadError::Internal(why.clone()),
+        CallError::Quarantined(why) => UploadError::Quarantined(Quarantine::clone(why)),
         CallError::NoComponent(_)
         | CallError::NoRole(_)
         | CallError::Timeout(_)

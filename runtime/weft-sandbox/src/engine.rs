@@ -12,16 +12,17 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 
 use crate::SetupError;
 use crate::config::Pool;
+use crate::fair::Processor;
 
 /// How often guests are looked at. A guest is stopped at most two ticks after its deadline.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
+pub(crate) const TICK: Duration = Duration::from_millis(5);
 
 /// The heartbeat is missing when the ticker has not run for so long.
 const HEARTBEAT_MAX: Duration = Duration::from_millis(1000);
 
-const CORE_INSTANCES_PER_COMPONENT: u32 = 100;
-const MEMORIES_PER_COMPONENT: u32 = 10;
-const TABLES_PER_COMPONENT: u32 = 20;
+pub(crate) const CORE_INSTANCES_PER_COMPONENT: u32 = 100;
+pub(crate) const MEMORIES_PER_COMPONENT: u32 = 10;
+pub(crate) const TABLES_PER_COMPONENT: u32 = 20;
 /// Of every instance on average; what one component may have is above.
 const CORE_INSTANCES_MEAN: u32 = 41;
 const MEMORIES_MEAN: u32 = 3;
@@ -79,7 +80,7 @@ pub(crate) fn compatibility(engine: &Engine) -> u64 {
     hasher.finish()
 }
 
-/// Advances the engine's epoch until it is dropped.
+/// Advances the engine's epoch until it is dropped, and looks after the queue for the processor.
 #[derive(Debug)]
 pub(crate) struct Ticker {
     stop: Arc<AtomicBool>,
@@ -89,7 +90,7 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    pub(crate) fn start(engine: Engine) -> Result<Self, SetupError> {
+    pub(crate) fn start(engine: Engine, processor: Arc<Processor>) -> Result<Self, SetupError> {
         let stop = Arc::new(AtomicBool::new(false));
         let beat_ms = Arc::new(AtomicU64::new(0));
         let started = Instant::now();
@@ -100,6 +101,7 @@ impl Ticker {
                 while !stopped.load(Ordering::Relaxed) {
                     std::thread::sleep(TICK);
                     engine.increment_epoch();
+                    processor.sweep();
                     beat.store(millis(started.elapsed()), Ordering::Relaxed);
                 }
             })

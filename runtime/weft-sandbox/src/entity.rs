@@ -10,6 +10,7 @@ use weft_orchestration::{Batch, BatchDone, Effect, Failure, Operation, Payload};
 use crate::bindings::exports::weft::functions::entity;
 use crate::config::Invocation;
 use crate::loaded::Loaded;
+use crate::running::in_slices;
 use crate::state::{Role, text_of};
 use crate::{CallError, Sandbox};
 
@@ -47,7 +48,12 @@ impl Sandbox {
     pub async fn operate(&self, call: Invocation, batch: Batch) -> Result<BatchDone, CallError> {
         let meter = self.metering().call(&call.app, &call.function.name);
         let _admitted = self.gate().admit(&call, &meter).await?;
-        let loaded = self.load(call.component).await?;
+        if self.apart(&call.app.tenant).is_some() {
+            return Err(CallError::NoRole(
+                "entity that runs in a process of its tenant",
+            ));
+        }
+        let loaded = self.load(&call).await?;
         let started = Instant::now();
         let mut done = BatchDone {
             results: Vec::new(),
@@ -110,9 +116,15 @@ impl Sandbox {
             let guest = indices.load(&mut store, &instance)?;
             guest.call_run(&mut store, name, key, verb, input).await
         };
-        let result = match tokio::time::timeout(timeout, run).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(error)) => return Err(store.data().explain(&error)),
+        let tenant = &call.app.tenant;
+        let mut share = self.share(tenant);
+        let ran = tokio::time::timeout(timeout, in_slices(&mut share, run)).await;
+        let result = match ran {
+            Ok(Ok(Ok(result))) => result,
+            Ok(Err(panicked)) => {
+                return Err(self.ward().panicked(tenant, call.component, panicked));
+            }
+            Ok(Ok(Err(error))) => return Err(store.data().explain(&error)),
             Err(_) => return Err(CallError::Timeout(timeout)),
         };
         let (len, max) = (

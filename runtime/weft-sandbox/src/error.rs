@@ -6,6 +6,7 @@ use weft_orchestration::{Failure, failure_kind};
 use weft_store::Digest;
 
 use crate::metering::Limited;
+use crate::quarantine::Quarantine;
 
 /// The sandbox cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +55,16 @@ pub enum UploadError {
     Invalid(String),
     #[error("compiling was stopped: {0}")]
     CompileLimit(String),
+    #[error("{0}")]
+    Quarantined(Quarantine),
+    #[error(
+        "{name} is an {kind}: guests of this tenant run in a process of their own, where HTTP functions \
+         and activities run; deploy the {kind} under a tenant without that policy"
+    )]
+    Isolated {
+        name: weft_id::Function,
+        kind: &'static str,
+    },
     #[error("the component imports what is not offered here: {0}")]
     Unlinkable(String),
     #[error(
@@ -80,6 +91,9 @@ pub enum CallError {
     /// The tenant has used up what it may for now.
     #[error(transparent)]
     Limited(#[from] Limited),
+    /// The host has failed over the component too often.
+    #[error("{0}")]
+    Quarantined(Box<Quarantine>),
     #[error("component {0} is not stored here")]
     NoComponent(Digest),
     #[error("the component holds no {0}")]
@@ -119,6 +133,7 @@ impl CallError {
             | Self::NoRole(_) => true,
             Self::Busy(_)
             | Self::Limited(_)
+            | Self::Quarantined(_)
             | Self::NoComponent(_)
             | Self::BadRequest(_)
             | Self::Internal(_) => false,
@@ -131,6 +146,7 @@ impl CallError {
         let message = self.to_string();
         match self {
             Self::Busy(_) | Self::Limited(_) => Failure::transient("busy", message),
+            Self::Quarantined(_) => Failure::transient("quarantined", message),
             Self::Internal(_) => Failure::transient("internal", message),
             Self::Timeout(_) => Failure::transient("timeout", message),
             Self::NoComponent(_) | Self::NoRole(_) => {

@@ -9,8 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
-
 use weft_orchestration::{
     After, Failure, Message, Next, Payload, Replay, TaskHandle, Timestamp, Turn,
 };
@@ -19,14 +17,9 @@ use crate::bindings::weft::functions::types;
 use crate::config::Invocation;
 use crate::loaded::Loaded;
 use crate::metering::CallMeter;
+use crate::running::{self, Panicked, Share};
 use crate::state::{Role, read};
 use crate::{CallError, Sandbox};
-
-/// The processor time of this thread.
-fn processor_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::try_from(time).unwrap_or_default()
-}
 
 /// What the guest and its execution share.
 pub(crate) struct Durable {
@@ -45,6 +38,7 @@ struct Park {
 /// How far a poll of the guest has come.
 enum Step {
     Returned(Result<Returned, CallError>),
+    Panicked(Panicked),
     Parked,
     Yielded,
 }
@@ -115,6 +109,7 @@ pub struct Execution {
     loaded: Arc<Loaded>,
     durable: Arc<Durable>,
     meter: CallMeter,
+    share: Share,
     stage: Stage,
 }
 
@@ -131,11 +126,16 @@ impl Sandbox {
     /// # Errors
     /// [`CallError::NoComponent`], [`CallError::NoRole`], [`CallError::Internal`].
     pub async fn open(&self, call: Invocation, replay: Replay) -> Result<Execution, CallError> {
-        let loaded = self.load(call.component).await?;
+        if self.apart(&call.app.tenant).is_some() {
+            let role = "orchestrator that runs in a process of its tenant";
+            return Err(CallError::NoRole(role));
+        }
+        let loaded = self.load(&call).await?;
         loaded.orchestrator()?;
         Ok(Execution {
             meter: self.metering().call(&call.app, &call.function.name),
             sandbox: self.clone(),
+            share: self.share(&call.app.tenant),
             call,
             loaded,
             durable: Arc::new(Durable::new(replay)),
@@ -209,12 +209,18 @@ impl Execution {
             }
         };
         let turn_max = self.sandbox.config().guest.turn_max;
-        let work = until_parked(&self.durable, &mut guest, turn_max);
+        let work = until_parked(&self.durable, &mut self.share, &mut guest, turn_max);
         let outcome = self.meter.timed(work).await;
-        if matches!(&outcome, Some(Err(_) | Ok(Err(_)))) {
+        if matches!(&outcome, Err(_) | Ok(Some(Err(_) | Ok(Err(_))))) {
             self.meter.failed();
         }
-        match outcome {
+        let outcome = outcome.map_err(|panicked| {
+            let tenant = &self.call.app.tenant;
+            self.sandbox
+                .ward()
+                .panicked(tenant, self.call.component, panicked)
+        });
+        match outcome? {
             None => self.stage = Stage::Parked(guest),
             Some(Ok(returned)) => {
                 let result = returned.map(Payload::from).map_err(Failure::from);
@@ -261,30 +267,28 @@ impl Execution {
 /// processor time, since a host that is stopped or overloaded is no fault of the guest.
 async fn until_parked(
     durable: &Durable,
+    share: &mut Share,
     guest: &mut Guest,
     turn_max: Duration,
-) -> Option<Result<Returned, CallError>> {
-    let mut spent = Duration::ZERO;
-    // The first poll ends at an epoch at the latest, and is not worth two calls of the system.
-    let mut first = true;
+) -> Result<Option<Result<Returned, CallError>>, Panicked> {
+    let spent_before = share.spent();
     // Time in which it waited for something that is no durable task, over the whole turn.
     let mut waited = Duration::ZERO;
     let mut waits_since: Option<Instant> = None;
     loop {
         let left = turn_max.saturating_sub(waited);
+        let mut slot = share.wait().await;
         let step = poll_fn(|cx| {
             waited += waits_since
                 .take()
                 .map_or(Duration::ZERO, |since| since.elapsed());
-            let from = (!std::mem::take(&mut first)).then(processor_time);
-            let polled = guest.as_mut().poll(cx);
-            if let Some(from) = from {
-                spent += processor_time().saturating_sub(from);
-            }
+            let polled = share.measure(|| running::poll(guest.as_mut(), cx));
+            drop(slot.take());
             let mut park = durable.park();
             let yielded = std::mem::take(&mut park.yielded);
             match polled {
-                Poll::Ready(returned) => Poll::Ready(Step::Returned(returned)),
+                Poll::Ready(Ok(returned)) => Poll::Ready(Step::Returned(returned)),
+                Poll::Ready(Err(panicked)) => Poll::Ready(Step::Panicked(panicked)),
                 Poll::Pending if park.parked => Poll::Ready(Step::Parked),
                 Poll::Pending if yielded => Poll::Ready(Step::Yielded),
                 Poll::Pending => {
@@ -293,14 +297,19 @@ async fn until_parked(
                 }
             }
         });
-        match tokio::time::timeout(left, step).await {
-            Ok(Step::Returned(returned)) => return Some(returned),
-            Ok(Step::Parked) => return None,
+        let step = tokio::time::timeout(left, step).await;
+        let spent = share.spent().saturating_sub(spent_before);
+        match step {
+            Ok(Step::Returned(returned)) => return Ok(Some(returned)),
+            Ok(Step::Panicked(panicked)) => return Err(panicked),
+            Ok(Step::Parked) => return Ok(None),
             Ok(Step::Yielded) if spent < turn_max && waited < turn_max => {
                 tokio::task::yield_now().await;
             }
             // It computes or waits for too long; the timeout passes only while it waits.
-            Ok(Step::Yielded) | Err(_) => return Some(Err(CallError::Timeout(turn_max))),
+            Ok(Step::Yielded) | Err(_) => {
+                return Ok(Some(Err(CallError::Timeout(turn_max))));
+            }
         }
     }
 }

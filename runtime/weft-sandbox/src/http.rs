@@ -20,6 +20,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use crate::body::Work;
 use crate::config::Invocation;
 use crate::reuse::Warm;
+use crate::running::in_slices;
 use crate::state::Role;
 use crate::{Body, CallError, Sandbox};
 
@@ -49,12 +50,23 @@ impl Sandbox {
         let meter = self.metering().call(&call.app, &call.function.name);
         meter.tenant().admit_request()?;
         let admitted = self.gate().admit(&call, &meter).await?;
+        self.check(&call)?;
         let running = meter.begin();
-        let loaded = self.load(call.component).await?;
+        if let Some(apart) = self.apart(&call.app.tenant) {
+            let held = (admitted, running);
+            let answer = apart.http(self, &call, request, held, &meter).await;
+            if answer.is_err() {
+                meter.failed();
+            }
+            return answer;
+        }
+        let loaded = self.load(&call).await?;
         loaded.http()?;
         let request = prepare(&call, request, limits.request_bytes_max)?;
         let timeout = Duration::from_millis(call.function.limits.timeout_ms.into());
         let uses = call.function.limits.requests_per_instance;
+        let (tenant, digest) = (call.app.tenant.clone(), call.component);
+        let mut share = self.share(&tenant);
         let kept = match uses > 1 {
             true => self.rested().take(&call),
             false => None,
@@ -80,6 +92,7 @@ impl Sandbox {
         let out = http.new_response_outparam(sender).map_err(bad)?;
         let home = Arc::downgrade(self.rested());
         let counted = meter.clone();
+        let sandbox = self.clone();
         let guest = async move {
             let handle = async {
                 let proxy = match proxy {
@@ -93,8 +106,9 @@ impl Sandbox {
                 handler.call_handle(&mut store, incoming, out).await?;
                 Ok(proxy)
             };
+            let handle = in_slices(&mut share, handle);
             let result = tokio::time::timeout(timeout, handle).await;
-            let result: Result<_, wasmtime::Error> = match result {
+            let result: Result<Result<_, wasmtime::Error>, _> = match result {
                 Ok(result) => result,
                 Err(_) => {
                     counted.failed();
@@ -102,10 +116,14 @@ impl Sandbox {
                 }
             };
             let result = match result {
-                Ok(proxy) => Ok(Warm::after(store, proxy, left, &home)),
-                Err(error) => {
+                Ok(Ok(proxy)) => Ok(share.measure(|| Warm::after(store, proxy, left, &home))),
+                Ok(Err(error)) => {
                     counted.failed();
                     Err(store.data().explain(&error))
+                }
+                Err(panicked) => {
+                    counted.failed();
+                    Err(sandbox.ward().panicked(&tenant, digest, panicked))
                 }
             };
             drop((admitted, running));

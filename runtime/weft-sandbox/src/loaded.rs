@@ -50,6 +50,11 @@ impl Loaded {
         Ok(loaded)
     }
 
+    /// Whether finding out what it holds takes running it.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.plain.is_empty() && (self.describe.is_some() || self.entity.is_some())
+    }
+
     pub(crate) fn http(&self) -> Result<&ProxyPre<State>, CallError> {
         let handler = "HTTP handler (wasi:http/incoming-handler@0.2)";
         self.http.as_ref().ok_or(CallError::NoRole(handler))

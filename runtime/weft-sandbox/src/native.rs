@@ -175,6 +175,18 @@ impl NativeStore {
         }
     }
 
+    /// The native code itself, for a process of ours. `None` as in [`Self::load`].
+    pub(crate) fn read(&self, digest: Digest) -> Option<Vec<u8>> {
+        let (file, tag) = self.open(digest)?;
+        let len = usize::try_from(file.metadata().ok()?.len()).ok()?;
+        let mut native = vec![0; len];
+        std::os::unix::fs::FileExt::read_exact_at(&*file, &mut native, 0).ok()?;
+        let mut mac = self.begin_mac(digest);
+        mac.update(&native);
+        mac.verify_slice(&tag).ok()?;
+        Some(native)
+    }
+
     fn open(&self, digest: Digest) -> Option<(Arc<File>, Tag)> {
         match &self.place {
             Place::Memory(files) => {
@@ -193,11 +205,16 @@ impl NativeStore {
         dir.join(format!("{digest}-{:016x}.{extension}", self.compatibility))
     }
 
-    fn mac(&self, digest: Digest, file: &File) -> io::Result<Hmac<Sha256>> {
+    fn begin_mac(&self, digest: Digest) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("any length is a key");
         mac.update(b"weft native code 1");
         mac.update(&digest.0);
         mac.update(&self.compatibility.to_be_bytes());
+        mac
+    }
+
+    fn mac(&self, digest: Digest, file: &File) -> io::Result<Hmac<Sha256>> {
+        let mut mac = self.begin_mac(digest);
         // `&File` shares the position of its descriptor, which others may hold as well.
         let mut position = 0;
         let mut chunk = vec![0; CHUNK];
@@ -227,6 +244,17 @@ fn deserialize(engine: &Engine, path: &str) -> wasmtime::Result<Component> {
     // engine of this compatibility, signed with a key that only this process has. Nothing changes
     // a file after it was kept: it is replaced by renaming.
     unsafe { Component::deserialize_file(engine, path) }
+}
+
+/// Loads native code in a process that runs guests and nothing else.
+#[expect(
+    unsafe_code,
+    reason = "the one place where our own native code is loaded"
+)]
+pub(crate) fn adopt(engine: &Engine, native: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: it came through a socket of which only the node has the other end, and the node has
+    // verified it as above.
+    unsafe { Component::deserialize(engine, native) }
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
-use weft_app::DescribedFunction;
+use weft_app::{DescribedFunction, FunctionKind};
+use weft_id::Tenant;
 use weft_store::Digest;
 
+use crate::quarantine::Cause;
 use crate::{Sandbox, UploadError};
 
 /// A component that is accepted and ready to run.
@@ -26,12 +28,13 @@ pub struct Prepared {
 impl Sandbox {
     /// Accepts a component, or says why not. `name` is the one function of a component that does
     /// not describe itself. Nothing but native code is kept: storing the component is up to the
-    /// caller.
+    /// caller. A component that was quarantined since it failed while it ran is released by this.
     ///
     /// # Errors
     /// See [`UploadError`].
     pub async fn prepare(
         &self,
+        tenant: &Tenant,
         name: &weft_id::Component,
         wasm: Bytes,
     ) -> Result<Prepared, UploadError> {
@@ -43,10 +46,23 @@ impl Sandbox {
         });
         let panicked = |_| UploadError::Invalid("it cannot be parsed".to_owned());
         let digest = looked.await.map_err(panicked)??;
+        if let Some(quarantine) = self.ward().of(tenant, digest)
+            && quarantine.cause == Cause::Compiler
+        {
+            return Err(UploadError::Quarantined(quarantine));
+        }
         let started = Instant::now();
-        let (loaded, native_len) = self.compile(digest, &wasm).await?;
+        let (loaded, native_len) = self.compile(tenant, digest, &wasm).await?;
         let compile_time = started.elapsed();
-        let functions = self.describe(name, digest, &loaded, &wasm).await?;
+        let apart = self.apart(tenant);
+        let functions = match apart.filter(|_| loaded.is_asked()) {
+            Some(apart) => apart.describe(self, tenant, name, digest).await?,
+            None => self.describe(tenant, name, digest, &loaded, &wasm).await?,
+        };
+        if apart.is_some() {
+            check_kinds(&functions)?;
+        }
+        self.ward().release(tenant, digest);
         Ok(Prepared {
             digest,
             wasm_len: wasm.len() as u64,
@@ -54,6 +70,21 @@ impl Sandbox {
             compile_time,
             functions,
         })
+    }
+}
+
+/// Whether all of these can run in a process of their tenant.
+fn check_kinds(functions: &[DescribedFunction]) -> Result<(), UploadError> {
+    let kept = |kind| match kind {
+        FunctionKind::Orchestrator | FunctionKind::Entity => true,
+        FunctionKind::Http | FunctionKind::Activity => false,
+    };
+    match functions.iter().find(|function| kept(function.kind)) {
+        Some(function) => Err(UploadError::Isolated {
+            name: function.name.clone(),
+            kind: function.kind.as_str(),
+        }),
+        None => Ok(()),
     }
 }
 

@@ -1,25 +1,33 @@
 //! The sandbox as a whole, and the way from a digest to a loaded component.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use lru::LruCache;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store};
+use weft_app::DescribedFunction;
+use weft_id::Tenant;
 use weft_store::Digest;
 
 use crate::admission::Gate;
+use crate::apart::{Apart, Way};
 use crate::config::{Config, Invocation};
 use crate::egress::Egress;
 use crate::engine::{self, Ticker};
+use crate::fair::Processor;
 use crate::loaded::Loaded;
 use crate::metering::Metering;
 use crate::native::NativeStore;
+use crate::quarantine::{Cause, Quarantine, Ward};
 use crate::reuse::Rested;
+use crate::running::Share;
 use crate::services::Services;
 use crate::state::{NewStore, Role, State};
 use crate::{CallError, SetupError, UploadError};
@@ -36,9 +44,12 @@ struct Inner {
     linker: Linker<State>,
     native: NativeStore,
     loaded: Mutex<LruCache<Digest, Arc<Loaded>>>,
-    compiling: Semaphore,
+    compiling: Compiling,
     gate: Gate,
+    processor: Arc<Processor>,
+    ward: Ward,
     egress: Arc<Egress>,
+    apart: Apart,
     live: Arc<AtomicU64>,
     rested: Arc<Rested>,
 }
@@ -53,6 +64,15 @@ impl Sandbox {
     /// # Errors
     /// The engine, its thread or the folder for native code cannot be made.
     pub fn new(config: Config, services: Services) -> Result<Self, SetupError> {
+        Self::sending_by(config, services, None)
+    }
+
+    /// The same with another way for the requests of guests.
+    pub(crate) fn sending_by(
+        config: Config,
+        services: Services,
+        way: Way,
+    ) -> Result<Self, SetupError> {
         let refused = |error: wasmtime::Error| SetupError::Engine(format!("{error:#}"));
         let engine = engine::running(&config.pool).map_err(refused)?;
         let linker = crate::host::linker(&engine).map_err(refused)?;
@@ -60,16 +80,23 @@ impl Sandbox {
         let dir = config.native_dir.as_deref();
         let native = NativeStore::new(dir, config.signing_key, compatibility)?;
         let loaded_max = NonZeroUsize::new(config.loaded_max).unwrap_or(NonZeroUsize::MIN);
+        let processor = Arc::new(Processor::new());
+        let services = Arc::new(services);
+        let egress = Arc::new(Egress::new(config.egress_allow.clone(), way));
+        let isolation = config.isolation.clone();
         Ok(Self(Arc::new(Inner {
-            ticker: Ticker::start(engine.clone())?,
+            ticker: Ticker::start(engine.clone(), Arc::clone(&processor))?,
             engine,
-            services: Arc::new(services),
+            apart: Apart::new(isolation, config.guest, &services, &egress),
+            services,
             linker,
             native,
             loaded: Mutex::new(LruCache::new(loaded_max)),
-            compiling: Semaphore::new(config.compiler.concurrency.max(1)),
+            compiling: Compiling::new(config.compiler.concurrency),
             gate: Gate::new(config.admission),
-            egress: Arc::new(Egress::new(config.egress_allow.clone())),
+            processor,
+            ward: Ward::new(),
+            egress,
             live: Arc::new(AtomicU64::new(0)),
             rested: Arc::new(Rested::new(rested_max(&config))),
             config,
@@ -106,6 +133,35 @@ impl Sandbox {
         &self.0.gate
     }
 
+    pub(crate) fn processor(&self) -> &Arc<Processor> {
+        &self.0.processor
+    }
+
+    pub(crate) fn ward(&self) -> &Ward {
+        &self.0.ward
+    }
+
+    pub(crate) fn share(&self, tenant: &Tenant) -> Share {
+        Share::new(&self.0.processor, tenant)
+    }
+
+    /// Why a tenant's component is not run, if so.
+    #[must_use]
+    pub fn quarantined(&self, tenant: &Tenant, digest: Digest) -> Option<Quarantine> {
+        self.0.ward.of(tenant, digest)
+    }
+
+    /// The components of a tenant that are not run.
+    #[must_use]
+    pub fn quarantines(&self, tenant: &Tenant) -> Vec<(Digest, Quarantine)> {
+        self.0.ward.all_of(tenant)
+    }
+
+    /// Lets a component run that is quarantined; whether it was.
+    pub fn release(&self, tenant: &Tenant, digest: Digest) -> bool {
+        self.0.ward.release(tenant, digest)
+    }
+
     /// Instances that wait for another request of their function.
     pub(crate) fn rested(&self) -> &Arc<Rested> {
         &self.0.rested
@@ -133,8 +189,19 @@ impl Sandbox {
         .build()
     }
 
-    /// The component of that digest, from memory, else from native code, else compiled again.
-    pub(crate) async fn load(&self, digest: Digest) -> Result<Arc<Loaded>, CallError> {
+    /// # Errors
+    /// [`CallError::Quarantined`].
+    pub(crate) fn check(&self, call: &Invocation) -> Result<(), CallError> {
+        match self.0.ward.of(&call.app.tenant, call.component) {
+            Some(quarantine) => Err(CallError::Quarantined(Box::new(quarantine))),
+            None => Ok(()),
+        }
+    }
+
+    /// The component of a call, from memory, else from native code, else compiled again.
+    pub(crate) async fn load(&self, call: &Invocation) -> Result<Arc<Loaded>, CallError> {
+        self.check(call)?;
+        let (tenant, digest) = (&call.app.tenant, call.component);
         if let Some(loaded) = self.loaded().get(&digest) {
             return Ok(Arc::clone(loaded));
         }
@@ -142,6 +209,15 @@ impl Sandbox {
         if let Some(loaded) = kept.map_err(|error| CallError::Internal(error.to_string()))? {
             return Ok(loaded);
         }
+        self.compile_stored(tenant, digest).await
+    }
+
+    /// Compiles a component again of which the native code is gone.
+    pub(crate) async fn compile_stored(
+        &self,
+        tenant: &Tenant,
+        digest: Digest,
+    ) -> Result<Arc<Loaded>, CallError> {
         let wasm = self.0.services.components.wasm(&digest).await;
         let wasm = wasm.map_err(CallError::Internal)?;
         let wasm = wasm.ok_or(CallError::NoComponent(digest))?;
@@ -150,7 +226,7 @@ impl Sandbox {
                 "component {digest} is damaged in the store"
             )));
         }
-        let compiled = self.compile(digest, &wasm).await;
+        let compiled = self.compile(tenant, digest, &wasm).await;
         let (loaded, _) = compiled.map_err(|error| CallError::Internal(error.to_string()))?;
         Ok(loaded)
     }
@@ -158,17 +234,21 @@ impl Sandbox {
     /// Compiles, keeps and loads; returns the length of the native code as well.
     pub(crate) async fn compile(
         &self,
+        tenant: &Tenant,
         digest: Digest,
         wasm: &[u8],
     ) -> Result<(Arc<Loaded>, u64), UploadError> {
         let internal = |error: std::io::Error| UploadError::Internal(error.to_string());
         let compiler = &self.0.config.compiler;
-        let turn = tokio::time::timeout(compiler.wall_max, self.0.compiling.acquire()).await;
+        let turn = tokio::time::timeout(compiler.wall_max, self.0.compiling.turn(tenant)).await;
         let busy = "other components are being compiled; try again later";
-        let turn = turn.map_err(|_| UploadError::Busy(busy.to_owned()))?;
-        let _turn = turn.expect("the semaphore is never closed");
+        let _turn = turn.map_err(|_| UploadError::Busy(busy.to_owned()))?;
         let draft = self.0.native.draft().map_err(internal)?;
-        crate::compile::compile(compiler, wasm, &draft.file).await?;
+        let compiled = crate::compile::compile(compiler, wasm, &draft.file).await;
+        if let Err(UploadError::CompileLimit(why)) = &compiled {
+            self.0.ward.failed(tenant, digest, Cause::Compiler, why);
+        }
+        compiled?;
         let this = self.clone();
         let kept = tokio::task::spawn_blocking(move || this.0.native.keep(digest, &draft));
         let len = kept
@@ -191,11 +271,84 @@ impl Sandbox {
             this.loaded().put(digest, Arc::clone(&loaded));
             Ok(Some(loaded))
         });
-        load.await.expect("loading does not panic")
+        // It runs no code of the component; whatever fails is ours.
+        load.await
+            .map_err(|error| UploadError::Internal(format!("it cannot be loaded: {error}")))?
+    }
+
+    /// The processes of the tenant's guests, where they have one of their own.
+    pub(crate) fn apart(&self, tenant: &Tenant) -> Option<&Apart> {
+        Some(&self.0.apart).filter(|apart| apart.holds(tenant))
+    }
+
+    /// Native code as it was kept; `None` where it is not there.
+    pub(crate) async fn read_native(&self, digest: Digest) -> Option<Bytes> {
+        let this = self.clone();
+        let read = tokio::task::spawn_blocking(move || this.0.native.read(digest));
+        read.await.ok().flatten().map(Bytes::from)
+    }
+
+    /// Loads native code that another process of ours has verified.
+    pub(crate) async fn adopt(&self, digest: Digest, native: Bytes) -> Result<(), UploadError> {
+        let this = self.clone();
+        let adopt = tokio::task::spawn_blocking(move || {
+            let inner = &this.0;
+            let component = crate::native::adopt(&inner.engine, &native);
+            let component = component.map_err(|error| UploadError::Internal(error.to_string()))?;
+            let loaded = Arc::new(Loaded::new(&inner.linker, &component)?);
+            this.loaded().put(digest, loaded);
+            Ok(())
+        });
+        let adopted = adopt.await;
+        adopted.map_err(|error| UploadError::Internal(error.to_string()))?
+    }
+
+    /// What a component that was adopted says of itself.
+    pub(crate) async fn describe_adopted(
+        &self,
+        tenant: &Tenant,
+        name: &weft_id::Component,
+        digest: Digest,
+    ) -> Result<Vec<DescribedFunction>, UploadError> {
+        let loaded = self.loaded().get(&digest).cloned();
+        let absent = || UploadError::Internal(format!("component {digest} is not here"));
+        let loaded = loaded.ok_or_else(absent)?;
+        self.describe(tenant, name, digest, &loaded, &[]).await
     }
 
     fn loaded(&self) -> std::sync::MutexGuard<'_, LruCache<Digest, Arc<Loaded>>> {
         self.0.loaded.lock().expect("no panic while it is held")
+    }
+}
+
+/// Who compiles now: one component of each tenant, and so many at one time.
+struct Compiling {
+    places: Arc<Semaphore>,
+    tenants: Mutex<HashMap<Tenant, Arc<Semaphore>>>,
+}
+
+impl Compiling {
+    fn new(places: usize) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(places.max(1))),
+            tenants: Mutex::default(),
+        }
+    }
+
+    /// Waits first for what else the tenant compiles, so that nobody stands twice in the line for a
+    /// place.
+    async fn turn(&self, tenant: &Tenant) -> (OwnedSemaphorePermit, OwnedSemaphorePermit) {
+        let own = {
+            let mut tenants = self.tenants.lock().expect("no panic while it is held");
+            // Nobody holds or awaits those that only this map knows.
+            tenants.retain(|_, own| Arc::strong_count(own) > 1);
+            let own = tenants.entry(tenant.clone());
+            Arc::clone(own.or_insert_with(|| Arc::new(Semaphore::new(1))))
+        };
+        let never_closed = "the semaphore is never closed";
+        let own = own.acquire_owned().await.expect(never_closed);
+        let places = Arc::clone(&self.places);
+        (own, places.acquire_owned().await.expect(never_closed))
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use weft_id::{AppId, EntityId, Function, InstanceId};
 use weft_orchestration::{Payload, Status, Timestamp};
 use weft_store::{
@@ -206,7 +207,7 @@ pub struct StartOptions {
 }
 
 /// What [`Client::control`] does to an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Control {
     Terminate,
     Suspend,
@@ -214,7 +215,7 @@ pub enum Control {
 }
 
 /// An instance as a guest sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceStatus {
     pub instance: InstanceId,
     /// The orchestrator's.
@@ -229,7 +230,7 @@ pub struct InstanceStatus {
 }
 
 /// The errors of the interface `client`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum ClientError {
     #[error("there is no such instance")]
     NotFound,
@@ -249,8 +250,9 @@ pub trait LogSink: Send + Sync {
 }
 
 /// One line of a guest's log; whoever takes it adds the time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogRecord {
+    #[serde(with = "crate::apart::app_id")]
     pub app: AppId,
     pub function: Function,
     /// The orchestration that the call belongs to.
@@ -261,7 +263,7 @@ pub struct LogRecord {
 }
 
 /// Levels of `wasi:logging`; standard output is `Info`, standard error `Error`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LogLevel {
     Trace,
     Debug,

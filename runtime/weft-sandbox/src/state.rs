@@ -21,7 +21,9 @@ use weft_store::with_text;
 
 use crate::config::{GuestLimits, Invocation};
 use crate::egress::{Egress, Hooks};
-use crate::engine::TICK;
+use crate::engine::{
+    CORE_INSTANCES_PER_COMPONENT, MEMORIES_PER_COMPONENT, TABLES_PER_COMPONENT, TICK,
+};
 use crate::entity::Operating;
 use crate::execution::Durable;
 use crate::logs::Logs;
@@ -357,6 +359,18 @@ impl Drop for Bounds {
 }
 
 impl ResourceLimiter for Bounds {
+    fn instances(&self) -> usize {
+        CORE_INSTANCES_PER_COMPONENT as usize
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES_PER_COMPONENT as usize
+    }
+
+    fn tables(&self) -> usize {
+        TABLES_PER_COMPONENT as usize
+    }
+
     fn memory_growing(
         &mut self,
         current: usize,

@@ -1,21 +1,24 @@
 //! The node as the management API sees it.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 use weft_api::{
     Call, Deciders, DeployedWorkflow, FunctionUsage, Host, InvokeError, Invoked, PrepareError,
-    Prepared, Problem, Rehearsed, Responders, TenantUsage, Used,
+    Prepared, Problem, Quarantined, Rehearsed, Responders, TenantUsage, Used,
 };
 use weft_app::FunctionKind;
 use weft_durabletask::Workers;
 use weft_id::{AppId, Component, Tenant};
 use weft_orchestration::{Failure, Limits, Rehearsal, Replay, Timestamp};
 use weft_sandbox::{
-    ActivityCall, CallError, Invocation, Limited, MeterUsage, Metering, Sandbox, UploadError,
+    ActivityCall, CallError, Cause, Invocation, Limited, MeterUsage, Metering, Sandbox, UploadError,
 };
-use weft_store::{Error, Instance, RevisionId, Sealed, SealedKind, Store, fill_in_within};
+use weft_store::{Digest, Error, Instance, RevisionId, Sealed, SealedKind, Store, fill_in_within};
 use weft_worker::Clock;
 use weft_workflow::run::CallbackKey;
 use weft_workflow::trigger::{Entry, Told, WATCH};
@@ -30,6 +33,8 @@ use crate::workflows::{Workflows, run_of};
 
 pub(crate) struct ApiHost {
     pub(crate) sandbox: Sandbox,
+    /// Where guests run; requests of the control plane are answered elsewhere.
+    pub(crate) guests: Handle,
     pub(crate) deployments: Arc<Deployments>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) workers: Workers,
@@ -50,11 +55,13 @@ pub(crate) struct ApiHost {
 impl Host for ApiHost {
     async fn prepare(
         &self,
-        _tenant: &Tenant,
+        tenant: &Tenant,
         name: &Component,
         wasm: Bytes,
     ) -> Result<Prepared, PrepareError> {
-        let prepared = self.sandbox.prepare(name, wasm).await.map_err(refused)?;
+        let (sandbox, tenant, name) = (self.sandbox.clone(), tenant.clone(), name.clone());
+        let prepare = async move { sandbox.prepare(&tenant, &name, wasm).await };
+        let prepared = self.with_guests(prepare).await.map_err(refused)?;
         Ok(Prepared {
             digest: prepared.digest,
             compile_ms: millis(prepared.compile_time),
@@ -69,11 +76,9 @@ impl Host for ApiHost {
             component: call.digest,
             instance: None,
         };
-        let ran = self
-            .sandbox
-            .activity(invocation, call.input, ActivityCall::direct())
-            .await
-            .map_err(failed)?;
+        let (sandbox, direct) = (self.sandbox.clone(), ActivityCall::direct());
+        let run = async move { sandbox.activity(invocation, call.input, direct).await };
+        let ran = self.with_guests(run).await.map_err(failed)?;
         Ok(Invoked {
             output: ran.result.map_err(InvokeError::Failed)?,
             duration_us: micros(ran.usage.duration),
@@ -131,11 +136,12 @@ impl Host for ApiHost {
         };
         let history = rehearsal.history.clone();
         let replay = Replay::new(key.id.clone(), history, self.limits);
-        let ran = async {
-            let mut execution = self.sandbox.open(invocation, replay).await?;
-            execution.turn(Vec::new(), self.clock.now()).await
+        let (sandbox, now) = (self.sandbox.clone(), self.clock.now());
+        let run = async move {
+            let mut execution = sandbox.open(invocation, replay).await?;
+            execution.turn(Vec::new(), now).await
         };
-        Ok(match ran.await {
+        Ok(match self.with_guests(run).await {
             Ok(turn) => match rehearsal.judge(&turn) {
                 Ok(()) => Rehearsed::Follows,
                 Err(why) => Rehearsed::Diverges(why),
@@ -271,6 +277,27 @@ impl Host for ApiHost {
         })
     }
 
+    fn quarantined(&self, tenant: &Tenant) -> Vec<Quarantined> {
+        let now = self.clock.now().as_millis();
+        let found = self.sandbox.quarantines(tenant).into_iter();
+        found
+            .map(|(digest, found)| Quarantined {
+                digest,
+                cause: match found.cause {
+                    Cause::Panic => "host-panic",
+                    Cause::Compiler => "compiler",
+                },
+                failures: found.failures,
+                message: found.message,
+                since: Timestamp::from_millis(now.saturating_sub(millis(found.since))),
+            })
+            .collect()
+    }
+
+    fn release(&self, tenant: &Tenant, digest: &Digest) -> bool {
+        self.sandbox.release(tenant, *digest)
+    }
+
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -285,6 +312,21 @@ impl Host for ApiHost {
 }
 
 impl ApiHost {
+    /// Runs work among the guests. Dropping the future stops it.
+    async fn with_guests<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        match AbortOnDropHandle::new(self.guests.spawn(work)).await {
+            Ok(done) => done,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The node ends, and with it whoever asked.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+
     async fn rehearse_workflow(
         &self,
         instance: &Instance,
@@ -328,12 +370,14 @@ fn refused(error: UploadError) -> PrepareError {
         | UploadError::CoreModule
         | UploadError::Malformed(_)
         | UploadError::Invalid(_) => PrepareError::NotAComponent(text),
-        UploadError::TooLarge { .. } | UploadError::Limit { .. } | UploadError::CompileLimit(_) => {
-            PrepareError::Limit(text)
-        }
-        UploadError::Unlinkable(_) | UploadError::WrongWorld { .. } | UploadError::Describe(_) => {
-            PrepareError::WrongWorld(text)
-        }
+        UploadError::TooLarge { .. }
+        | UploadError::Limit { .. }
+        | UploadError::CompileLimit(_)
+        | UploadError::Quarantined(_) => PrepareError::Limit(text),
+        UploadError::Isolated { .. }
+        | UploadError::Unlinkable(_)
+        | UploadError::WrongWorld { .. }
+        | UploadError::Describe(_) => PrepareError::WrongWorld(text),
         UploadError::Busy(_) => PrepareError::Busy,
         UploadError::Internal(_) => PrepareError::Internal(text),
     }
@@ -360,6 +404,7 @@ fn failed(error: CallError) -> InvokeError {
     match error {
         CallError::Limited(by) => InvokeError::Limited(limited(by)),
         CallError::Busy(_) => InvokeError::Busy(text),
+        CallError::Quarantined(_) => InvokeError::Quarantined(text),
         CallError::Timeout(limit) => InvokeError::TimedOut {
             limit_ms: millis(limit),
         },

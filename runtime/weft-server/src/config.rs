@@ -1,6 +1,6 @@
 //! What an operator says, and what the node makes of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use weft_app::Quota;
 use weft_id::Tenant;
-use weft_sandbox::Cidr;
+use weft_sandbox::{Cidr, Isolated};
 
 const FILE: &str = "weft.server.toml";
 /// Payloads are held in memory while they are handed over.
@@ -37,6 +37,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// MiB of one input, output, event or entity state, 1 to 512 (default 64).
     pub payload_max: Option<u32>,
+    /// Where guests of tenants run of which nothing else is said (default `shared`).
+    pub isolation: Option<IsolationPolicy>,
     /// How the node's own log is written (default text).
     pub log_format: Option<LogFormat>,
     /// What bounds tenants whose own quota says nothing (default: nothing does).
@@ -59,6 +61,32 @@ pub struct Settings {
 #[serde(default, deny_unknown_fields)]
 pub struct TenantSettings {
     pub quota: Option<Quota>,
+    /// Where the tenant's guests run (default what holds for all).
+    pub isolation: Option<IsolationPolicy>,
+}
+
+/// Where guests run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IsolationPolicy {
+    /// In the node's process, as those of others.
+    #[default]
+    Shared,
+    /// In a process of their tenant's own.
+    Process,
+}
+
+/// The tenants whose guests run in processes of their own.
+fn isolated(all: IsolationPolicy, tenants: &BTreeMap<Tenant, TenantSettings>) -> Isolated {
+    let named = |wanted| -> BTreeSet<Tenant> {
+        let named = tenants.iter();
+        let named = named.filter(|(_, settings)| settings.isolation == Some(wanted));
+        named.map(|(name, _)| name.clone()).collect()
+    };
+    match all {
+        IsolationPolicy::Shared => Isolated::These(named(IsolationPolicy::Process)),
+        IsolationPolicy::Process => Isolated::AllBut(named(IsolationPolicy::Shared)),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -137,6 +165,7 @@ impl Settings {
             },
             public_url: self.public_url.or(lower.public_url),
             payload_max: self.payload_max.or(lower.payload_max),
+            isolation: self.isolation.or(lower.isolation),
             log_format: self.log_format.or(lower.log_format),
             quota: self.quota.over(lower.quota),
             tenants: {
@@ -187,6 +216,7 @@ impl Settings {
             public_url: self.public_url,
             payload_bytes_max: payload_mib as usize * (1 << 20),
             quota: self.quota,
+            isolated: isolated(self.isolation.unwrap_or_default(), &self.tenants),
             tenants: self.tenants,
             audit_kept: Duration::from_secs(u64::from(self.audit_days.unwrap_or(365)) * 86_400),
             compiler,
@@ -228,6 +258,8 @@ pub struct Config {
     pub quota: Quota,
     pub tenants: BTreeMap<Tenant, TenantSettings>,
     pub audit_kept: Duration,
+    /// Tenants whose guests run in processes of their own.
+    pub isolated: Isolated,
     /// A program that calls [`crate::compile`] when its only argument is `compile`.
     pub compiler: PathBuf,
     /// Connections of the data plane at one time; more wait.
@@ -277,9 +309,21 @@ mod tests {
             "[quota]\nfunctoins = 1",
             "[tenants.No]",
             "[tenants.a]\nkey = 1",
+            "[tenants.a]\nisolation = \"cell\"",
         ] {
             assert!(toml::from_str::<Settings>(fault).is_err(), "{fault}");
         }
+    }
+
+    #[test]
+    fn tenants_are_isolated_by_name_or_all_but_some() {
+        let isolated = |toml: &str| settings(toml).resolve("weft".into()).unwrap().isolated;
+        let these = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
+        assert_eq!(isolated(""), Isolated::These(these(&[])));
+        let acme = "[tenants.acme]\nisolation = \"process\"\n";
+        assert_eq!(isolated(acme), Isolated::These(these(&["acme"])));
+        let all = "isolation = \"process\"\n[tenants.own]\nisolation = \"shared\"";
+        assert_eq!(isolated(all), Isolated::AllBut(these(&["own"])));
     }
 
     #[test]

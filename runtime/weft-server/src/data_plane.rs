@@ -95,6 +95,11 @@ fn problem(refused: Refused) -> Response<Body> {
         }
         Refused::Busy(why) => Problem::new(Kind::Busy, why).retry_after(1),
         Refused::Limited(by) => limited(by),
+        Refused::Quarantined => Problem::new(
+            Kind::Quarantined,
+            "the node failed over the function's component too often: it runs again when it is \
+             deployed again, or released by an operator",
+        ),
         Refused::Unavailable => {
             Problem::new(Kind::Unavailable, "the node cannot answer now").retry_after(1)
         }

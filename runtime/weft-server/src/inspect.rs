@@ -7,6 +7,7 @@ use bytes::Bytes;
 use weft_api::LogBook;
 use weft_app::DescribedFunction;
 use weft_durabletask::Workers;
+use weft_id::Tenant;
 use weft_sandbox::{Sandbox, Services, SetupError, UploadError};
 use weft_store::{MemoryStore, Store};
 use weft_telemetry::Metrics;
@@ -78,7 +79,9 @@ pub async fn inspect(
     };
     let config = weft_sandbox::Config::new(compiler, rand::random());
     let sandbox = Sandbox::new(config, services)?;
-    let prepared = sandbox.prepare(name, wasm.clone()).await?;
+    let prepared = sandbox
+        .prepare(&Tenant::default(), name, wasm.clone())
+        .await?;
     let (imports, exports) = interfaces(&wasm);
     Ok(Inspected {
         digest: prepared.digest.to_string(),

@@ -35,7 +35,9 @@ mod workflows;
 
 use std::process::ExitCode;
 
-pub use config::{Config, InvalidSettings, LogFormat, Settings, Storage, TenantSettings};
+pub use config::{
+    Config, InvalidSettings, IsolationPolicy, LogFormat, Settings, Storage, TenantSettings,
+};
 pub use expr::{ExpressionFault, evaluate};
 pub use inspect::{Inspected, NotAccepted, inspect};
 pub use node::{Node, NodeError, Parts, Ready};
@@ -46,6 +48,13 @@ pub use weft_store_sqlite::{Copied, CopyError, backup, restore};
 #[must_use]
 pub fn compile() -> ExitCode {
     weft_sandbox::compile_main()
+}
+
+/// What the same program must call for the hidden verb `guest-host`, with its one argument: runs guests
+/// of a tenant for the node that has started it.
+#[must_use]
+pub fn guest_host(setup: &str) -> ExitCode {
+    weft_sandbox::guest_host_main(setup)
 }
 
 /// What the same program must call for the hidden verb `script`: runs one script of a workflow, from

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use weft_api::Kept;
 use weft_sandbox::{MeterUsage, Metering, Sandbox};
+use weft_store::Room;
 use weft_store_sqlite::SqliteStore;
 use weft_telemetry::{Kind, Labelled, Metrics};
 use weft_worker::Stats;
@@ -82,6 +83,17 @@ pub(crate) fn read_worker(metrics: &Metrics, stats: &Arc<Stats>) {
         let read = move || field(&stats).load(Ordering::Relaxed);
         metrics.read_from(name, help, kind, read);
     }
+}
+
+/// Adds what long payloads take.
+pub(crate) fn read_room(metrics: &Metrics, room: &Arc<Room>) {
+    let room = Arc::clone(room);
+    metrics.read_from(
+        "long_payload_bytes",
+        "Bytes of long inputs and outputs of activities and turns that are in memory now",
+        Kind::Gauge,
+        move || room.held_bytes() as u64,
+    );
 }
 
 /// Adds how the embedded store commits.

@@ -15,14 +15,14 @@ use hyper::service::service_fn;
 use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use weft_api::auth::{Permission, authenticate};
 use weft_api::{Api, Kind, LogBook, Problem, Responders};
 use weft_connector::{Connector, Identity, IdentityEndpoint, ScriptLimits, Scripts};
 use weft_durabletask::Workers;
 use weft_sandbox::{GuestLimits, Metering, Outbound, Pool, Sandbox, Services};
-use weft_store::{MemoryStore, NodeId, Store};
+use weft_store::{MemoryStore, NodeId, Room, Store};
 use weft_store_sqlite::SqliteStore;
 use weft_telemetry::Metrics;
 use weft_trigger::Gateway;
@@ -68,6 +68,8 @@ pub enum NodeError {
     },
     #[error("the store cannot be used")]
     Store(#[from] weft_store::Error),
+    #[error("the control plane cannot be given a thread")]
+    ControlPlane(#[source] io::Error),
     #[error("the sandbox cannot be set up")]
     Sandbox(#[from] weft_sandbox::SetupError),
     /// Going on could lose what was promised to be kept.
@@ -144,6 +146,7 @@ impl Node {
         let secret = CallbackKey::new(&sandbox_config.signing_key).sign("workflow callbacks");
         let worker_config = worker_config(sandbox_config.pool, config.payload_bytes_max);
         let limits_of_code = worker_config.limits;
+        let room = Arc::clone(&worker_config.room);
         let last_lease = sqlite.as_ref().and_then(|sqlite| sqlite.last_lease());
         let clock = clock::not_before(clock, last_lease, worker_config.lease_ttl);
         tenants::apply(&*store, &config.tenants, clock.now()).await?;
@@ -203,6 +206,7 @@ impl Node {
                 sandbox: sandbox.clone(),
             },
             store: Arc::clone(&store),
+            room: Arc::clone(&room),
         });
         let worker = Worker::start(
             NodeId(rand::random()),
@@ -220,6 +224,7 @@ impl Node {
         );
         metrics::read_sandbox(&metrics, &sandbox);
         metrics::read_tenants(&metrics, &metering, &quotas);
+        metrics::read_room(&metrics, &room);
         metrics::read_worker(&metrics, worker.stats());
         if let Some(sqlite) = &sqlite {
             metrics::read_sqlite(&metrics, sqlite);
@@ -229,6 +234,7 @@ impl Node {
             store: Arc::clone(&store),
             host: Arc::new(ApiHost {
                 sandbox: sandbox.clone(),
+                guests: tokio::runtime::Handle::current(),
                 deployments: Arc::clone(&deployments),
                 store: Arc::clone(&store),
                 workers: workers.clone(),
@@ -279,7 +285,7 @@ impl Node {
         let control = control_plane(api, metrics, admin);
         let mut planes = vec![
             serve_data(&config, http_listener, data_plane, stopping.clone()),
-            serve_control(&config, admin_listener, control, stopping.clone()),
+            serve_control(&config, admin_listener, control, stopping.clone())?,
             tokio::spawn(retention::keep_stateless(
                 stateless,
                 Arc::clone(&store),
@@ -429,6 +435,7 @@ fn sandbox_config(config: &Config) -> Result<weft_sandbox::Config, NodeError> {
     sandbox.native_dir = dir;
     sandbox.egress_allow.clone_from(&config.egress_allow);
     sandbox.guest = GuestLimits::for_payloads(config.payload_bytes_max);
+    sandbox.isolation.tenants = config.isolated.clone();
     Ok(sandbox)
 }
 
@@ -467,6 +474,8 @@ fn worker_config(pool: Pool, payload_bytes_max: usize) -> weft_worker::Config {
             .parked_max
             .min((places / 2).saturating_sub(turns_max).max(1)),
         turns_max,
+        // A few of the longest: 512 MiB where nothing else is said.
+        room: Room::new(payload_bytes_max * 8),
         limits: weft_orchestration::Limits {
             payload_bytes_max,
             ..defaults.limits
@@ -572,15 +581,39 @@ fn serve_data(
     tokio::spawn(listen::serve(listener, service, limits, stopping))
 }
 
+/// The control plane has a thread and a runtime of its own: however many guests compute and however
+/// many of their requests wait, an operator is answered. No guest runs there.
 fn serve_control(
     config: &Config,
     listener: TcpListener,
     router: Router,
     stopping: watch::Receiver<bool>,
-) -> JoinHandle<()> {
-    let service = TowerToHyperService::new(router);
+) -> Result<JoinHandle<()>, NodeError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(NodeError::ControlPlane)?;
+    let listener = listener.into_std().map_err(NodeError::ControlPlane)?;
     let limits = limits(config, config.admin_connections_max);
-    tokio::spawn(listen::serve(listener, service, limits, stopping))
+    let (ended, end) = oneshot::channel::<()>();
+    let serve = move || {
+        runtime.block_on(async {
+            match TcpListener::from_std(listener) {
+                Ok(listener) => {
+                    let service = TowerToHyperService::new(router);
+                    listen::serve(listener, service, limits, stopping).await;
+                }
+                Err(error) => tracing::error!(%error, "the control plane does not answer"),
+            }
+        });
+        drop(ended);
+    };
+    std::thread::Builder::new()
+        .name("weft-control".to_owned())
+        .spawn(serve)
+        .map_err(NodeError::ControlPlane)?;
+    // Nothing is sent: the end of the thread is the news.
+    Ok(tokio::spawn(async move { drop(end.await) }))
 }
 
 fn control_plane(api: Api, metrics: Arc<Metrics>, admin: SocketAddr) -> Router {

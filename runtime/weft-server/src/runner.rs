@@ -2,14 +2,16 @@
 //! no component serves in the app's own workers, where it has some.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use weft_api::{RESPOND, Responders};
 use weft_app::FunctionKind;
 use weft_durabletask::Workers;
+use weft_id::Tenant;
 use weft_orchestration::{Batch, BatchDone, Failure, Limits, Payload, failure_kind};
 use weft_sandbox::{CallError, Sandbox};
-use weft_store::{Error, Store, fill_in_within};
+use weft_store::{Error, Room, Store, fill_in_within};
 use weft_worker::{ActivityCall, EntityBatch, Open, OpenError, Opened, Ran, Runner, TurnError};
 use weft_workflow::trigger::WATCH;
 
@@ -25,7 +27,7 @@ mod workflow;
 pub(crate) use connected::Connected;
 use execution::{Parked, transient};
 use foreign::{FOREIGN, Foreign, component_revision};
-use workflow::Interpreted;
+use workflow::{Interpreted, long_bytes};
 
 /// Bytes of long payloads in the history of a run that is taken up again: those that a node with the
 /// default limits takes, and more where single payloads may be longer.
@@ -43,6 +45,8 @@ pub(crate) struct SandboxRunner {
     /// Of whatever is kept apart.
     pub(crate) store: Arc<dyn Store>,
     pub(crate) triggers: Arc<Triggers>,
+    /// For long payloads.
+    pub(crate) room: Arc<Room>,
 }
 
 #[async_trait]
@@ -165,6 +169,10 @@ impl Runner for SandboxRunner {
             Err(error) => Err(transient(error)),
         }
     }
+
+    fn used(&self, tenant: &Tenant) -> Duration {
+        self.sandbox.virtual_time(tenant)
+    }
 }
 
 impl SandboxRunner {
@@ -182,6 +190,8 @@ impl SandboxRunner {
         let deployed = deployed.map_err(OpenError::Permanent)?;
         let (id, mut history) = (open.key.id.clone(), open.history.clone());
         let most = run_bytes_max(open.limits);
+        let (tenant, long) = (open.key.app.tenant.clone(), long_bytes(&history));
+        let _held = self.room.take(&tenant, long.min(most)).await;
         let filled = fill_in_within(&*self.store, &mut history, most).await;
         filled.map_err(|error| {
             // It is kept, and goes on once longer payloads are let in (`--payload-max`).
@@ -195,6 +205,10 @@ impl SandboxRunner {
             execution: Box::new(Interpreted {
                 run,
                 store: Arc::clone(&self.store),
+                sandbox: self.sandbox.clone(),
+                tenant,
+                room: Arc::clone(&self.room),
+                long_bytes: long,
             }),
             revision: Some(deployed.revision),
         }))

@@ -71,7 +71,10 @@ mod tests {
             functions: Some(3),
             ..Quota::default()
         };
-        let settings = |quota| TenantSettings { quota };
+        let settings = |quota| TenantSettings {
+            quota,
+            isolation: None,
+        };
         let [a, b]: [Tenant; 2] = ["a", "b"].map(|name| name.parse().unwrap());
         let mut tenants = BTreeMap::from([(a.clone(), settings(Some(quota))), (b, settings(None))]);
         let actions = async || -> Vec<String> {

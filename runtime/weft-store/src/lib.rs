@@ -27,6 +27,7 @@ mod keys;
 mod kv;
 mod memory;
 mod payloads;
+mod room;
 mod shard;
 mod tenants;
 mod vault;
@@ -49,6 +50,7 @@ pub use payloads::{
     INLINE_BYTES_MAX, LargePayloads, conceal, fill_in, fill_in_within, filled_entities,
     filled_instances, fitting, keep_apart, with_text,
 };
+pub use room::{Held, Room};
 pub use shard::{Lease, NodeId, SHARDS, Shard};
 pub use tenants::{SetTerms, Stored, Tenants, Terms};
 pub use vault::{Sealed, SealedKind, Vault};

@@ -68,6 +68,8 @@ pub enum Refused {
     Busy(String),
     /// The tenant has used up what it may for now.
     Limited(Limited),
+    /// The node has failed over the function's component too often to run it.
+    Quarantined,
     /// The node cannot answer now.
     Unavailable,
     /// The guest crashed or passed a bound; why stands in the function's log.
@@ -187,6 +189,7 @@ fn refused(error: CallError) -> Refused {
     match error {
         CallError::Busy(why) => Refused::Busy(why),
         CallError::Limited(limited) => Refused::Limited(limited),
+        CallError::Quarantined(_) => Refused::Quarantined,
         CallError::Timeout(limit) => Refused::TimedOut {
             limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
         },

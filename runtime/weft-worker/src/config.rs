@@ -1,9 +1,10 @@
 //! How much a worker takes on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use weft_orchestration::Limits;
-use weft_store::SHARDS;
+use weft_store::{Room, SHARDS};
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -32,6 +33,8 @@ pub struct Config {
     /// the default. A full sandbox and a store that does not answer do not count.
     pub failures_max: u32,
     pub limits: Limits,
+    /// Room in memory for long inputs and outputs, which those who share it wait for (default 512 MiB).
+    pub room: Arc<Room>,
 }
 
 impl Default for Config {
@@ -47,6 +50,7 @@ impl Default for Config {
             timers_loaded_max: 4_096,
             failures_max: 8,
             limits: Limits::default(),
+            room: Room::new(512 << 20),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A queue from which no tenant takes the places of all others.
 //!
 //! Every tenant has a line of its own. A place that is free goes to the tenant that holds the
-//! fewest places, among equals to the one that was served longest ago: slow work counts for as long
-//! as it holds its place. No tenant holds more than [`SHARE`] times as many places as are free, so
+//! fewest places, among equals to the one that has used the least processor time, then to the one that
+//! was served longest ago: slow work counts for as long as it holds its place, and many short pieces
+//! count for what they take. No tenant holds more than [`SHARE`] times as many places as are free, so
 //! that whoever comes next finds one at once: a tenant alone gets seven eighths of all places, two
 //! get seven fifteenths each. In the same way no line is longer than what is left of the bound on
 //! all lines together.
@@ -11,6 +12,7 @@
 //! much that is.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use weft_id::Tenant;
 
@@ -30,19 +32,21 @@ pub(crate) struct Fair<T> {
     turn: u64,
 }
 
-/// Places held, when served last, and by whom.
-type Rank = (usize, u64, Tenant);
+/// Places held, processor time used, when served last, and by whom.
+type Rank = (usize, Duration, u64, Tenant);
 
 #[derive(Debug)]
 struct Line<T> {
     waiting: VecDeque<T>,
     places_taken: usize,
+    /// As of the last time that it was told.
+    used: Duration,
     served: u64,
 }
 
 impl<T> Line<T> {
     fn rank(&self, tenant: &Tenant) -> Rank {
-        (self.places_taken, self.served, tenant.clone())
+        (self.places_taken, self.used, self.served, tenant.clone())
     }
 }
 
@@ -61,10 +65,12 @@ impl<T> Fair<T> {
         }
     }
 
-    /// Puts something at the end of a tenant's line.
-    pub(crate) fn push(&mut self, tenant: &Tenant, item: T) {
+    /// Puts something at the end of a tenant's line. `used` is where the tenant stands among those who
+    /// compete for the processor.
+    pub(crate) fn push(&mut self, tenant: &Tenant, item: T, used: Duration) {
         if let Some(line) = self.lines.get_mut(tenant) {
             if line.waiting.is_empty() {
+                line.used = used;
                 self.next.insert(line.rank(tenant));
             }
             line.waiting.push_back(item);
@@ -72,6 +78,7 @@ impl<T> Fair<T> {
             let line = Line {
                 waiting: VecDeque::from([item]),
                 places_taken: 0,
+                used,
                 served: self.turn,
             };
             self.next.insert(line.rank(tenant));
@@ -87,7 +94,7 @@ impl<T> Fair<T> {
         if self.next.first()?.0 >= SHARE * free {
             return None;
         }
-        let (_, _, tenant) = self.next.pop_first()?;
+        let (.., tenant) = self.next.pop_first()?;
         let line = self.lines.get_mut(&tenant).expect("who waits has a line");
         let item = line.waiting.pop_front().expect("who waits has something");
         self.turn += 1;
@@ -101,11 +108,12 @@ impl<T> Fair<T> {
         Some(item)
     }
 
-    /// Gives back a place that [`Self::pop`] gave to the tenant.
-    pub(crate) fn done(&mut self, tenant: &Tenant) {
+    /// Gives back a place that [`Self::pop`] gave to the tenant, which has used so much by now.
+    pub(crate) fn done(&mut self, tenant: &Tenant, used: Duration) {
         let line = self.lines.get_mut(tenant).expect("who runs has a line");
         let waits = self.next.remove(&line.rank(tenant));
         line.places_taken -= 1;
+        line.used = used;
         if waits {
             self.next.insert(line.rank(tenant));
         } else if line.places_taken == 0 {
@@ -162,7 +170,7 @@ mod tests {
 
     fn push(fair: &mut Fair<String>, name: &str, count: usize) {
         for _ in 0..count {
-            fair.push(&tenant(name), name.to_owned());
+            fair.push(&tenant(name), name.to_owned(), Duration::ZERO);
         }
     }
 
@@ -189,7 +197,7 @@ mod tests {
         push(&mut fair, "other", 500);
         popped(&mut fair);
         for _ in 0..40 {
-            fair.done(&tenant("heavy"));
+            fair.done(&tenant("heavy"), Duration::ZERO);
             popped(&mut fair);
         }
         let taken = |name| fair.lines[&tenant(name)].places_taken;
@@ -205,11 +213,32 @@ mod tests {
         let mut order = Vec::new();
         while let Some(name) = fair.pop() {
             assert_eq!(fair.pop(), None, "there is one place");
-            fair.done(&tenant(&name));
+            fair.done(&tenant(&name), Duration::ZERO);
             order.push(name);
         }
         assert_eq!(order, ["a", "b", "a", "b", "a"]);
         assert!(fair.lines.is_empty() && fair.next.is_empty() && fair.len() == 0);
+    }
+
+    #[test]
+    fn among_equals_the_one_goes_first_that_has_used_the_least() {
+        let mut fair = Fair::new(1, 100);
+        push(&mut fair, "costly", 4);
+        push(&mut fair, "cheap", 4);
+        let mut used = BTreeMap::from([("costly", 0), ("cheap", 0)]);
+        let mut order = Vec::new();
+        while let Some(name) = fair.pop() {
+            let (name, each) = match name.as_str() {
+                "costly" => ("costly", 3),
+                _ => ("cheap", 1),
+            };
+            let of = used.get_mut(name).unwrap();
+            *of += each;
+            fair.done(&tenant(name), Duration::from_millis(*of));
+            order.push(name);
+        }
+        let first = ["cheap", "costly", "cheap", "cheap", "costly", "cheap"];
+        assert_eq!(order[..6], first);
     }
 
     #[test]

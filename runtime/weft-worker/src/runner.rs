@@ -1,8 +1,10 @@
 //! The seam to whatever runs orchestrators, activities and entities: components on a node, programs in the
 //! simulation.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use weft_id::{ExecutionId, InstanceKey};
+use weft_id::{ExecutionId, InstanceKey, Tenant};
 use weft_orchestration::{
     Batch, BatchDone, Event, Failure, Labels, Limits, Message, Payload, Replay, Timestamp, Turn,
 };
@@ -26,6 +28,12 @@ pub trait Runner: Send + Sync {
     /// # Errors
     /// Nothing of the batch counts; it is tried again after a pause.
     async fn operate(&self, batch: EntityBatch) -> Result<BatchDone, TurnError>;
+
+    /// Processor time that the tenant's code has used, where that is measured: among tenants that hold
+    /// as many places, the one that has used the least is served first.
+    fn used(&self, _tenant: &Tenant) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// What came of an attempt at an activity.
@@ -51,6 +59,11 @@ pub trait Execution: Send {
     /// The last turn is committed: what it has decided may be told. Not called where the process ends
     /// in between.
     fn committed(&mut self) {}
+
+    /// Bytes of long payloads that it holds between turns. One that holds many is not parked.
+    fn held_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// Why a turn was not run. What the code itself does wrong is no error here: it fails the instance

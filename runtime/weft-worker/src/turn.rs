@@ -9,8 +9,8 @@ use weft_orchestration::{
     Turn, split_at_suspension,
 };
 use weft_store::{
-    Consumed, Error as StoreError, Instance, Lease, Loaded, MessageSeq, RevisionId, START_TIMER,
-    Store, TurnCommit,
+    Consumed, Error as StoreError, Held, Instance, Lease, Loaded, MessageSeq, RevisionId,
+    START_TIMER, Store, TurnCommit,
 };
 
 use crate::entity::RunningEntity;
@@ -56,6 +56,9 @@ pub(crate) enum Arrival {
         execution: ExecutionId,
         task: u32,
         result: Result<Payload, Failure>,
+        /// Room for the result, until it is committed.
+        #[expect(dead_code, reason = "what counts is when it is dropped")]
+        held: Arc<Held>,
     },
     Timer {
         execution: ExecutionId,
@@ -92,6 +95,7 @@ impl Arrival {
                 execution,
                 task,
                 result,
+                ..
             } => Message::TaskDone {
                 execution,
                 task,
@@ -281,6 +285,7 @@ async fn try_run(
         After::ContinuedAsNew { .. } => (None, true),
     };
     let resumed = was_suspended && live.as_ref().is_some_and(|live| !live.suspended);
+    let live = live.filter(|live| live.execution.held_bytes() <= PARKED_BYTES_MAX);
     Ok(Finished::Committed(Committed {
         live,
         more,
@@ -365,6 +370,10 @@ impl Batch {
     }
 }
 
+/// Long payloads that an execution may hold while it is parked: there may be a thousand of those. With
+/// more it is opened again from its history for the next turn.
+const PARKED_BYTES_MAX: usize = 1 << 20;
+
 /// Payloads that one turn takes in together. One message comes whatever its length.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
@@ -398,6 +407,7 @@ async fn persist(
                 execution,
                 task,
                 result,
+                ..
             } => {
                 let (store, now) = (&shared.store, shared.clock.now());
                 store

@@ -10,6 +10,7 @@ use weft_id::AppId;
 use weft_store::Revision;
 
 use super::{FaultView, WorkflowView};
+use crate::Quarantined;
 use crate::time::rfc3339;
 
 #[derive(Serialize, ToSchema)]
@@ -40,7 +41,12 @@ pub(crate) struct AppView {
 }
 
 impl AppView {
-    pub(crate) fn new(app: &AppId, revision: &Revision, deployment: &Deployment) -> Self {
+    pub(crate) fn new(
+        app: &AppId,
+        revision: &Revision,
+        deployment: &Deployment,
+        quarantined: &[Quarantined],
+    ) -> Self {
         let components = deployment.components().iter();
         Self {
             name: app.app.to_string(),
@@ -48,7 +54,7 @@ impl AppView {
             revision: revision.id.0,
             deployed_at: rfc3339(revision.created_at),
             components: components
-                .map(|(name, entry)| ComponentView::new(name.as_str(), entry))
+                .map(|(name, entry)| ComponentView::new(name.as_str(), entry, quarantined))
                 .collect(),
             functions: functions(deployment),
             workflows: WorkflowView::all(deployment),
@@ -70,15 +76,46 @@ pub(crate) struct ComponentView {
     /// Its length in bytes.
     pub(crate) size: u64,
     pub(crate) functions: Vec<FoundFunction>,
+    /// Why it is not run; absent where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) quarantine: Option<QuarantineView>,
 }
 
 impl ComponentView {
-    pub(crate) fn new(name: &str, entry: &ComponentEntry) -> Self {
+    pub(crate) fn new(name: &str, entry: &ComponentEntry, quarantined: &[Quarantined]) -> Self {
+        let found = quarantined.iter();
+        let found = found.filter(|found| found.digest.to_string() == entry.digest);
         Self {
             name: name.to_owned(),
             digest: entry.digest.clone(),
             size: entry.size,
             functions: entry.functions.iter().map(FoundFunction::new).collect(),
+            quarantine: found.cloned().map(QuarantineView::new).next(),
+        }
+    }
+}
+
+/// A component over which the node has failed again and again.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct QuarantineView {
+    /// SHA-256 of its bytes.
+    pub(crate) digest: String,
+    /// `host-panic` where it is not run, `compiler` where it is not compiled.
+    cause: &'static str,
+    failures: u32,
+    /// Of the last failure.
+    message: String,
+    since: String,
+}
+
+impl QuarantineView {
+    pub(crate) fn new(found: Quarantined) -> Self {
+        Self {
+            digest: found.digest.to_string(),
+            cause: found.cause,
+            failures: found.failures,
+            message: found.message,
+            since: rfc3339(found.since),
         }
     }
 }

@@ -19,7 +19,7 @@ use weft_orchestration::Payload;
 
 pub(crate) use app::{
     AppList, AppSummary, AppView, CheckView, CheckedView, ComponentView, Deployed, FunctionList,
-    FunctionView, RevisionList, RevisionView, Uploaded,
+    FunctionView, QuarantineView, RevisionList, RevisionView, Uploaded,
 };
 pub(crate) use entity::{EntityList, EntityView, SignalBody};
 pub(crate) use history::{HistoryView, event_view};

@@ -42,7 +42,9 @@ pub(super) async fn show_app(
     access: AppAccess<Read>,
 ) -> Result<Json<AppView>, Problem> {
     let (revision, deployment) = deploy::active(&api, &access.app).await?;
-    Ok(Json(AppView::new(&access.app, &revision, &deployment)))
+    let quarantined = api.host.quarantined(&access.app.tenant);
+    let view = AppView::new(&access.app, &revision, &deployment, &quarantined);
+    Ok(Json(view))
 }
 
 /// Removes an app with its revisions, instances and data.

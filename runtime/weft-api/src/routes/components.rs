@@ -34,9 +34,10 @@ pub(super) async fn list_components(
     access: AppAccess<Read>,
 ) -> Result<Json<ComponentList>, Problem> {
     let (_, deployment) = deploy::active(&api, &access.app).await?;
+    let quarantined = api.host.quarantined(&access.app.tenant);
     let components = deployment.components().iter();
     let components = components
-        .map(|(name, entry)| ComponentView::new(name.as_str(), entry))
+        .map(|(name, entry)| ComponentView::new(name.as_str(), entry, &quarantined))
         .collect();
     Ok(Json(ComponentList { components }))
 }
@@ -54,7 +55,9 @@ pub(super) async fn show_component(
     let (_, deployment) = deploy::active(&api, &access.app).await?;
     let entry = deployment.components().get(&name);
     let entry = entry.ok_or_else(|| absent(&name))?;
-    Ok(Json(ComponentView::new(name.as_str(), entry)))
+    let quarantined = api.host.quarantined(&access.app.tenant);
+    let view = ComponentView::new(name.as_str(), entry, &quarantined);
+    Ok(Json(view))
 }
 
 /// Uploads a component: checks and compiles it, finds its functions and deploys them. Makes the
@@ -86,7 +89,7 @@ pub(super) async fn put_component(
     let uploaded = Uploaded {
         revision: revision.0,
         compile_ms,
-        component: ComponentView::new(name.as_str(), &entry),
+        component: ComponentView::new(name.as_str(), &entry, &[]),
     };
     let made = Made(format!("revision {revision}"));
     Ok((StatusCode::CREATED, Extension(made), Json(uploaded)))

@@ -13,6 +13,7 @@ mod instances;
 mod keys;
 mod logs;
 mod messages;
+mod quarantine;
 mod quota;
 mod revisions;
 mod tenants;
@@ -74,6 +75,8 @@ fn apps_routes() -> OpenApiRouter<Api> {
             components::put_component,
             components::delete_component
         ))
+        .routes(routes!(quarantine::list_quarantined))
+        .routes(routes!(quarantine::release_component))
         .routes(routes!(functions::list_functions))
         .routes(routes!(functions::show_function, functions::put_function))
         .routes(routes!(functions::invoke_function))

@@ -3,8 +3,11 @@
 use axum::body::Body;
 use http::Method;
 use serde_json::{Value, json};
+use weft_api::Quarantined;
+use weft_orchestration::Timestamp;
+use weft_store::Role;
 
-use crate::harness::Node;
+use crate::harness::{NOW, Node};
 
 const F: &str = "/admin/v1/apps/default/functions";
 
@@ -154,4 +157,42 @@ async fn functions_are_listed_by_name() {
     assert_eq!(names[0]["name"], "broken");
     assert_eq!(names.len(), 8);
     assert_eq!(node.get(&format!("{F}/nobody")).await.problem().0, 404);
+}
+
+#[tokio::test]
+async fn a_quarantined_component_is_shown_and_released_by_the_operator_alone() {
+    let node = node().await;
+    let odd = "/admin/v1/apps/default/components/odd";
+    let shown = node.get(odd).await.ok();
+    assert!(shown.get("quarantine").is_none());
+    let digest = shown["digest"].as_str().unwrap().to_owned();
+    let quarantined = Quarantined {
+        digest: digest.parse().unwrap(),
+        cause: "host-panic",
+        failures: 3,
+        message: "boom".into(),
+        since: Timestamp::from_millis(NOW),
+    };
+    let of = |name: &str| (name.parse().unwrap(), quarantined.clone());
+    let both = [of("default"), of("other")];
+    node.host.quarantined.lock().unwrap().extend(both);
+    let said = json!({
+        "digest": digest, "cause": "host-panic", "failures": 3, "message": "boom",
+        "since": "2027-01-15T08:00:00.000Z",
+    });
+    assert_eq!(node.get(odd).await.ok()["quarantine"], said);
+    let app = node.get("/admin/v1/apps/default").await.ok();
+    let of_app = app["components"].as_array().unwrap().iter();
+    let of_app = of_app.filter(|component| component["quarantine"] == said);
+    assert_eq!(of_app.count(), 1);
+    let list = node.get("/admin/v1/quarantine").await.ok();
+    assert_eq!(list, json!({"quarantined": [said]}));
+    let release = format!("/admin/v1/quarantine/{digest}");
+    let owner = node.key(Some("default"), Role::Owner).await;
+    let refused = node.call_as(&owner, Method::DELETE, &release).await;
+    assert_eq!(refused.problem(), (403, "forbidden"));
+    assert_eq!(node.call(Method::DELETE, &release).await.status, 204);
+    assert_eq!(node.call(Method::DELETE, &release).await.problem().0, 404);
+    assert!(node.get(odd).await.ok().get("quarantine").is_none());
+    assert_eq!(node.host.quarantined.lock().unwrap().len(), 1);
 }

@@ -1,7 +1,7 @@
 //! A node of one process without components: requests in, answers out.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,8 +15,8 @@ use tower::ServiceExt as _;
 use weft_api::auth::{NewKey, create};
 use weft_api::{
     Api, Call, Config, Deciders, DeployedWorkflow, FunctionUsage, Host, InvokeError, Invoked,
-    LogBook, PrepareError, Prepared, Problem, Rehearsed, Responders, Stopping, TenantUsage, Used,
-    admin_router, base_path, durable_router,
+    LogBook, PrepareError, Prepared, Problem, Quarantined, Rehearsed, Responders, Stopping,
+    TenantUsage, Used, admin_router, base_path, durable_router,
 };
 use weft_app::{Deployment, DescribedFunction, FunctionKind};
 use weft_id::{AppId, Component, InstanceKey, Tenant};
@@ -44,6 +44,7 @@ pub(crate) struct TestHost {
     pub(crate) limited: AtomicBool,
     /// Nobody has room.
     pub(crate) full: AtomicBool,
+    pub(crate) quarantined: Mutex<Vec<(Tenant, Quarantined)>>,
     responders: Responders,
     deciders: Deciders,
     stateless: Arc<dyn Store>,
@@ -263,6 +264,19 @@ impl Host for TestHost {
         &self.stateless
     }
 
+    fn quarantined(&self, tenant: &Tenant) -> Vec<Quarantined> {
+        let found = self.quarantined.lock().unwrap();
+        let own = found.iter().filter(|(of, _)| of == tenant);
+        own.map(|(_, found)| found.clone()).collect()
+    }
+
+    fn release(&self, tenant: &Tenant, digest: &Digest) -> bool {
+        let mut found = self.quarantined.lock().unwrap();
+        let before = found.len();
+        found.retain(|(of, found)| of != tenant || found.digest != *digest);
+        found.len() < before
+    }
+
     fn readiness(&self) -> Result<(), String> {
         match self.ready.load(Ordering::Relaxed) {
             true => Ok(()),
@@ -327,6 +341,7 @@ impl Node {
             deployed: AtomicU64::new(0),
             limited: AtomicBool::new(false),
             full: AtomicBool::new(false),
+            quarantined: Mutex::default(),
             responders: Responders::default(),
             deciders: Deciders::default(),
             stateless: Arc::new(MemoryStore::new()),

@@ -91,6 +91,8 @@ async fn nothing_of_another_tenant_can_be_reached_or_told_from_nothing() {
         ("GET", "/audit".into()),
         ("GET", format!("/keys/{victims_key}")),
         ("POST", format!("/keys/{victims_key}/rotate")),
+        ("GET", "/quarantine".into()),
+        ("DELETE", format!("/quarantine/{}", "0".repeat(64))),
         ("GET", "/keys".into()),
         ("POST", "/keys".into()),
         ("DELETE", format!("/keys/{victims_key}")),

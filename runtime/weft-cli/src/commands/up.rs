@@ -89,6 +89,7 @@ impl NodeArgs {
             // For the file alone: these are tables.
             quota: weft_app::Quota::default(),
             tenants: std::collections::BTreeMap::new(),
+            isolation: None,
             audit_days: self.audit_days,
             secrets_key: variable("WEFT_SECRETS_KEY"),
             // As hosts of the peer tell the programs on them.

@@ -68,7 +68,7 @@ pub enum OutboundError {
 impl Outbound {
     #[must_use]
     pub fn new(allow: Vec<Cidr>) -> Self {
-        Self(Arc::new(Egress::new(allow)))
+        Self(Arc::new(Egress::new(allow, None)))
     }
 
     /// Sends a request whose URI is absolute, and reads the whole answer, whatever its status.

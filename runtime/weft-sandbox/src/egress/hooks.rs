@@ -8,9 +8,12 @@ use http_body_util::BodyExt as _;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use weft_id::AppId;
+
 use super::Egress;
 use super::counted::Counted;
 use super::send::{Denied, Timeouts};
+use crate::apart::Waits;
 use crate::config::Invocation;
 use crate::logs::Logs;
 use crate::metering::CallMeter;
@@ -26,6 +29,7 @@ const OPEN_MAX: usize = 64;
 /// Requests of one guest.
 pub(crate) struct Hooks {
     egress: Arc<Egress>,
+    app: AppId,
     function: Arc<weft_app::Function>,
     logs: Logs,
     meter: CallMeter,
@@ -53,6 +57,7 @@ impl Hooks {
         };
         Self {
             egress: Arc::clone(egress),
+            app: call.app.clone(),
             function: Arc::clone(&call.function),
             logs: logs.clone(),
             meter: meter.clone(),
@@ -96,6 +101,22 @@ impl WasiHttpHooks for Hooks {
             first_byte: bounded(options.first_byte_timeout, WAIT_MAX),
             between_bytes: bounded(options.between_bytes_timeout, WAIT_MAX),
         };
+        if let Some(remote) = egress.way.clone() {
+            let app = self.app.clone();
+            let waits = Waits {
+                connect: timeouts.connect,
+                first_byte: timeouts.first_byte,
+                between_bytes: timeouts.between_bytes,
+            };
+            return Box::new(async move {
+                let response = remote.send(&app, &function.name, request, waits).await?;
+                let io = async move {
+                    drop(place);
+                    Ok(())
+                };
+                Ok((response, Box::new(io) as Io))
+            });
+        }
         Box::new(async move {
             let grants = &function.allowed_outbound_hosts;
             let target = match egress.target(request.uri(), grants, timeouts.connect).await {

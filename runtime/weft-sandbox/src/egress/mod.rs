@@ -7,6 +7,7 @@
 mod address;
 mod client;
 mod counted;
+mod forward;
 mod hooks;
 mod send;
 
@@ -14,6 +15,8 @@ use std::sync::Arc;
 
 use rustls::client::WantsClientCert;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
+
+use crate::apart::Way;
 
 pub use address::{Cidr, InvalidCidr};
 pub use client::{ClientIdentity, Outbound, OutboundError, OutboundOptions};
@@ -24,13 +27,16 @@ pub(crate) struct Egress {
     /// Private ranges that the operator has opened.
     allow: Vec<Cidr>,
     tls: Arc<ClientConfig>,
+    /// Through which requests of guests go, where it is not this process that makes them.
+    way: Way,
 }
 
 impl Egress {
-    pub(crate) fn new(allow: Vec<Cidr>) -> Self {
+    pub(crate) fn new(allow: Vec<Cidr>, way: Way) -> Self {
         Self {
             allow,
             tls: Arc::new(tls_builder().with_no_client_auth()),
+            way,
         }
     }
 }

@@ -350,7 +350,7 @@ mod tests {
 
     #[test]
     fn one_private_address_among_several_refuses_the_name() {
-        let egress = Egress::new(vec!["10.9.0.0/16".parse().unwrap()]);
+        let egress = Egress::new(vec!["10.9.0.0/16".parse().unwrap()], None);
         let check = |texts: &[&str]| {
             let parse = |text: &&str| SocketAddr::new(text.parse().unwrap(), 443);
             let addresses: Vec<_> = texts.iter().map(parse).collect();

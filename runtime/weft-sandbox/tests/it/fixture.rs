@@ -116,6 +116,12 @@ pub(crate) fn function(name: &str) -> Function {
     }
 }
 
+/// The same call for another tenant.
+pub(crate) fn of_tenant(mut call: Invocation, tenant: &str) -> Invocation {
+    call.app.tenant = tenant.parse().unwrap();
+    call
+}
+
 /// A change to the function of a call.
 pub(crate) fn change(call: Invocation, change: impl FnOnce(&mut Function)) -> Invocation {
     let mut function = (*call.function).clone();
@@ -273,6 +279,7 @@ impl Management for World {
 #[async_trait]
 impl KeyValue for World {
     async fn kv_get(&self, app: &AppId, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        tokio::task::yield_now().await;
         let key = (app.clone(), bucket.to_owned(), key.to_owned());
         Ok(self.pairs.lock().unwrap().get(&key).cloned())
     }
@@ -284,6 +291,9 @@ impl KeyValue for World {
         key: &str,
         value: &[u8],
     ) -> Result<(), Error> {
+        // A store may let others go first.
+        tokio::task::yield_now().await;
+        assert!(value != b"panic", "the store is on fire");
         let key = (app.clone(), bucket.to_owned(), key.to_owned());
         self.pairs.lock().unwrap().insert(key, value.to_vec());
         Ok(())

@@ -155,7 +155,7 @@ async fn a_response_that_stalls_ends() {
 async fn dropping_the_call_or_the_body_stops_the_guest() {
     let fixture = Fixture::new();
     let call = fixture.call("guest_http", "web");
-    for _ in 0..100 {
+    for _ in 0..1000 {
         let response = fixture
             .sandbox
             .http(call.clone(), request("/endless"))

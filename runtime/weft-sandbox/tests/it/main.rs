@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod activities;
+mod apart;
 mod fixture;
 mod http;
 mod orchestrators;
 mod outbound;
 mod reuse;
+mod sharing;
 mod uploads;

@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use weft_app::FunctionKind;
+use weft_id::Tenant;
 use weft_orchestration::Payload;
-use weft_sandbox::{ActivityCall, Prepared, UploadError};
+use weft_sandbox::{ActivityCall, Cause, Prepared, UploadError};
 
 use crate::fixture::Fixture;
 
 async fn prepare(fixture: &Fixture, wasm: impl Into<Bytes>) -> Result<Prepared, UploadError> {
     let name = "upload".parse().unwrap();
-    fixture.sandbox.prepare(&name, wasm.into()).await
+    let tenant = Tenant::default();
+    fixture.sandbox.prepare(&tenant, &name, wasm.into()).await
 }
 
 fn wat(text: &str) -> Vec<u8> {
@@ -270,4 +272,46 @@ async fn native_code_that_was_touched_is_compiled_again() {
     });
     run(&other).await;
     assert_ne!(std::fs::read(&signature).unwrap(), signed);
+}
+
+#[tokio::test]
+async fn proposals_beyond_what_guests_need_are_not_valid() {
+    let fixture = Fixture::with(|_| {});
+    let module = |text: &str| wat(&format!("(component (core module {text}))"));
+    for (what, wasm) in [
+        ("garbage collection", module("(type (struct (field i32)))")),
+        ("exceptions", module("(tag) (func (throw 0))")),
+        ("threads", module("(memory 1 1 shared)")),
+    ] {
+        let error = prepare(&fixture, wasm).await.unwrap_err();
+        let refused = matches!(error, UploadError::Invalid(_) | UploadError::Malformed(_));
+        assert!(refused, "{what}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_component_that_no_compiler_gets_through_is_quarantined_for_its_tenant() {
+    let fixture = Fixture::with(|config| config.compiler.memory_bytes_max = 16 << 20);
+    let wasm = Bytes::from(weft_testkit::guests::guest("guest_http"));
+    for _ in 0..3 {
+        let error = prepare(&fixture, wasm.clone()).await.unwrap_err();
+        assert!(matches!(error, UploadError::CompileLimit(_)), "{error}");
+    }
+    let error = prepare(&fixture, wasm.clone()).await.unwrap_err();
+    let UploadError::Quarantined(quarantine) = error else {
+        panic!("{error}");
+    };
+    assert_eq!(
+        (quarantine.cause, quarantine.failures),
+        (Cause::Compiler, 3)
+    );
+    let (tenant, other) = (Tenant::default(), "other".parse().unwrap());
+    let name = "upload".parse().unwrap();
+    let error = fixture.sandbox.prepare(&other, &name, wasm.clone()).await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, UploadError::CompileLimit(_)), "{error}");
+    let (digest, _) = fixture.sandbox.quarantines(&tenant).remove(0);
+    assert!(fixture.sandbox.release(&tenant, digest));
+    let error = prepare(&fixture, wasm).await.unwrap_err();
+    assert!(matches!(error, UploadError::CompileLimit(_)), "{error}");
 }

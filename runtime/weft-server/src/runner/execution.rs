@@ -18,7 +18,10 @@ impl Execution for Parked {
 pub(super) fn transient(error: CallError) -> TurnError {
     let why = error.to_string();
     match error {
-        CallError::Busy(_) | CallError::Limited(_) => TurnError::Busy(why),
+        // Instances wait until the component is released.
+        CallError::Busy(_) | CallError::Limited(_) | CallError::Quarantined(_) => {
+            TurnError::Busy(why)
+        }
         CallError::NoComponent(_)
         | CallError::NoRole(_)
         | CallError::Timeout(_)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weft_orchestration::{Failure, Limits, Payload, failure_kind};
-use weft_store::{Error, PendingTask, Shard, Store, TaskSeq, with_text};
+use weft_store::{Error, Held, PendingTask, Shard, Store, TaskSeq, with_text};
 
 use super::{Doing, Done, Loop};
 use crate::turn::Arrival;
@@ -38,7 +38,8 @@ impl Loop {
         let tenant = task.key.app.tenant.clone();
         if self.activities.has_room(&tenant) {
             self.activities_known.insert(ident);
-            self.activities.push(&tenant, task);
+            let used = self.used(&tenant);
+            self.activities.push(&tenant, task, used);
         } else {
             self.overflow.pass_over(&tenant, shard, behind);
         }
@@ -49,6 +50,8 @@ impl Loop {
         let of = Box::new(task.clone());
         let handle = self.running.spawn(async move {
             Stats::count(&shared.stats.activities);
+            let (room, tenant) = (&shared.config.room, &task.key.app.tenant);
+            let reads = room.take(tenant, task.input.len()).await;
             let ran = match input(&*shared.store, &task).await {
                 Ok(input) => {
                     let call = ActivityCall {
@@ -68,14 +71,22 @@ impl Loop {
                 }
                 Err(failure) => Ran::Ended(Err(failure)),
             };
+            drop(reads);
+            let made = match &ran {
+                Ran::Ended(Ok(output)) => output.len(),
+                Ran::Ended(Err(_)) | Ran::GivenBack => 0,
+            };
+            let held = Arc::new(room.add(tenant, made));
             let task = Box::new(task);
-            Done::Activity { task, ran }
+            Done::Activity { task, ran, held }
         });
         self.doing.insert(handle.id(), Doing::Activity(of));
     }
 
-    pub(super) fn activity_finished(&mut self, task: PendingTask, ran: Ran) {
-        self.activities.done(&task.key.app.tenant);
+    pub(super) fn activity_finished(&mut self, task: PendingTask, ran: Ran, held: Arc<Held>) {
+        let tenant = &task.key.app.tenant;
+        self.activities
+            .done(tenant, self.shared.runner.used(tenant));
         let PendingTask {
             key, execution, id, ..
         } = task;
@@ -91,6 +102,7 @@ impl Loop {
             execution,
             task: id,
             result,
+            held,
         };
         self.arrive(key, arrival);
     }
@@ -98,7 +110,7 @@ impl Loop {
     pub(super) fn activity_panicked(&mut self, task: PendingTask) {
         let message = format!("the host failed while it ran activity \"{}\"", task.name);
         let failure = Failure::transient(failure_kind::HOST, message);
-        self.activity_finished(task, Ran::Ended(Err(failure)));
+        self.activity_finished(task, Ran::Ended(Err(failure)), Arc::default());
     }
 }
 

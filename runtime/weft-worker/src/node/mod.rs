@@ -20,7 +20,7 @@ use tokio::sync::{Notify, broadcast, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 use weft_id::{ExecutionId, InstanceKey};
-use weft_store::{Lease, NodeId, PendingTask, Shard, Store, Wakeup};
+use weft_store::{Held, Lease, NodeId, PendingTask, Shard, Store, Wakeup};
 
 use crate::fair::Fair;
 use crate::timers::Timers;
@@ -135,6 +135,7 @@ enum Done {
     Activity {
         task: Box<PendingTask>,
         ran: Ran,
+        held: Arc<Held>,
     },
 }
 
@@ -277,7 +278,7 @@ impl Loop {
                 self.doing.remove(&id);
                 match done {
                     Done::Turn { key, finished } => self.turn_finished(&key, *finished),
-                    Done::Activity { task, ran } => self.activity_finished(*task, ran),
+                    Done::Activity { task, ran, held } => self.activity_finished(*task, ran, held),
                 }
             }
             Err(error) => match self.doing.remove(&error.id()) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use weft_id::InstanceKey;
+use weft_id::{InstanceKey, Tenant};
 use weft_orchestration::{Failure, NewTimer, failure_kind};
 use weft_store::{Loaded, PendingTask, PendingTimer, Shard, TaskSeq};
 
@@ -52,10 +52,21 @@ impl Loop {
         match slot.state {
             State::Resting => {
                 slot.state = State::Queued;
-                self.queue.push(&key.app.tenant.clone(), key);
+                let used = self.used(&key.app.tenant);
+                self.queue.push(&key.app.tenant.clone(), key, used);
             }
             State::Queued | State::Running | State::Paused => {}
         }
+    }
+
+    /// Gives the place of a turn back.
+    fn turn_done(&mut self, tenant: &Tenant) {
+        let used = self.used(tenant);
+        self.queue.done(tenant, used);
+    }
+
+    pub(super) fn used(&self, tenant: &Tenant) -> Duration {
+        self.shared.runner.used(tenant)
     }
 
     pub(super) fn fire_timers(&mut self) {
@@ -127,11 +138,11 @@ impl Loop {
     fn start_turn(&mut self, key: InstanceKey) {
         let Some(lease) = self.lease_of(&key) else {
             self.slots.remove(&key);
-            return self.queue.done(&key.app.tenant);
+            return self.turn_done(&key.app.tenant);
         };
         let failures_max = self.shared.config.failures_max;
         let Some(slot) = self.slots.get_mut(&key) else {
-            return self.queue.done(&key.app.tenant);
+            return self.turn_done(&key.app.tenant);
         };
         slot.state = State::Running;
         slot.epoch = lease.epoch;
@@ -160,7 +171,7 @@ impl Loop {
     }
 
     pub(super) fn turn_finished(&mut self, key: &InstanceKey, finished: Finished) {
-        self.queue.done(&key.app.tenant);
+        self.turn_done(&key.app.tenant);
         self.forget_taken(key);
         let epoch = self.lease_of(key).map(|lease| lease.epoch);
         let Some(slot) = self.slots.get_mut(key) else {
@@ -254,7 +265,7 @@ impl Loop {
     }
 
     pub(super) fn turn_panicked(&mut self, key: &InstanceKey) {
-        self.queue.done(&key.app.tenant);
+        self.turn_done(&key.app.tenant);
         // What the turn had taken still stands in the store.
         self.forget_taken(key);
         self.read_again(Shard::of(key));

@@ -181,3 +181,67 @@ async fn uploads_that_are_no_components_are_refused() {
     oversized.expect_problem(413, "too-large");
     still_serves(&session).await;
 }
+
+#[tokio::test]
+async fn the_control_plane_answers_while_a_tenant_floods_the_node() {
+    let session = with_handler().await;
+    let settings = json!({
+        "auth": "anonymous",
+        "route": "{*rest}",
+        "limits": {"timeout_ms": 20000, "concurrency": 300},
+    });
+    session.settings("default", "bad", &settings).await;
+    let mut flood = tokio::task::JoinSet::new();
+    for _ in 0..200 {
+        flood.spawn(session.data(Method::GET, "/api/loop").send());
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    for _ in 0..30 {
+        let asked = Instant::now();
+        let answer = session.send(session.admin(Method::GET, "/apps/default"));
+        answer.await.expect(200);
+        let took = asked.elapsed();
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    }
+    assert_eq!(flood.len(), 200, "the loops still run");
+    assert!(flood.try_join_next().is_none(), "the loops still run");
+    flood.abort_all();
+}
+
+#[tokio::test]
+async fn guests_run_in_a_process_of_their_own_where_the_operator_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("weft.server.toml");
+    std::fs::write(&config, "isolation = \"process\"\n").unwrap();
+    let args = ["--config", config.to_str().unwrap()];
+    let session = Session::new(Node::in_memory_with(&args));
+    let hello = component("samples/rust/hello-http", "hello_http");
+    session.upload("default", "hello", hello).await;
+    let anonymous = json!({"auth": "anonymous"});
+    session.settings("default", "hello", &anonymous).await;
+    still_serves(&session).await;
+    session.upload("bad", "echo", guest("guest_activity")).await;
+    let answer = session.invoke("bad", "echo", &json!([1, "ä"])).await;
+    assert_eq!(answer.expect(200).json(), json!([1, "ä"]));
+    session
+        .upload("bad", "panic", guest("guest_activity"))
+        .await;
+    let answer = session.invoke("bad", "panic", &Value::Null).await;
+    answer.expect_problem(502, "function-trapped");
+    let url = format!("{}/metrics", session.node.admin());
+    let metrics = session.http.get(url).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let live = metrics
+        .lines()
+        .find(|line| line.starts_with("weft_live_instances "));
+    assert!(live.is_some_and(|line| line.ends_with(" 0")), "{live:?}");
+    let orchestrator = guest("guest_orchestrator");
+    let answer = session.try_upload("default", "saga", orchestrator).await;
+    answer.expect_problem(422, "wrong-world");
+    assert!(
+        answer.text().contains("process of their own"),
+        "{}",
+        answer.text()
+    );
+    still_serves(&session).await;
+}

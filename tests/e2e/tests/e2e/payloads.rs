@@ -194,3 +194,48 @@ async fn a_history_is_streamed_line_by_line() {
     let absent = session.send(absent.header("accept", "application/x-ndjson"));
     absent.await.expect_problem(404, "not-found");
 }
+
+/// What the node tells of a gauge.
+async fn gauge(session: &Session, name: &str) -> f64 {
+    let url = format!("{}/metrics", session.node.admin());
+    let text = session.http.get(url).send().await.unwrap();
+    let text = text.text().await.unwrap();
+    let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+    let line = lines.find(|line| line.contains(name));
+    let value = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
+    value.unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+#[tokio::test]
+async fn long_payloads_of_many_instances_are_not_all_in_memory_at_one_time() {
+    const INSTANCES: usize = 48;
+    const MIB: f64 = 1_048_576.0;
+    // With payloads of 1 MiB there is room for 8 of them, of which a tenant gets half.
+    let session = session(Node::start(&["--payload-max", "1"])).await;
+    let text = "x".repeat(900 << 10);
+    let ids: Vec<_> = (0..INSTANCES).map(|n| format!("i{n}")).collect();
+    let input = json!([0, text]);
+    let started = ids.iter().map(|id| session.start(APP, "haul", id, &input));
+    futures::future::join_all(started).await;
+    let more = json!("y");
+    let told = ids
+        .iter()
+        .map(|id| session.tell(APP, id, "raise-event/more", &more));
+    futures::future::join_all(told).await;
+    let mut most: f64 = 0.0;
+    for id in &ids {
+        loop {
+            most = most.max(gauge(&session, "long_payload_bytes").await);
+            let found = session.instance(APP, id).await;
+            match found["runtime_status"].as_str() {
+                Some("Completed") => break,
+                Some("Pending" | "Running") => {}
+                other => panic!("{id}: {other:?}"),
+            }
+        }
+    }
+    assert!(most > 0.0, "it is counted");
+    // What was made counts as well, whether or not there is room for it: as much again at most.
+    assert!(most < 10.0 * MIB, "{} MiB", most / MIB);
+    assert_eq!(gauge(&session, "long_payload_bytes").await, 0.0);
+}

@@ -72,6 +72,12 @@ impl wasip2::exports::http::incoming_handler::Guest for Handler {
                 body.write(b"a moment");
                 std::thread::sleep(std::time::Duration::from_secs(3600));
             }
+            "/mark" => {
+                let marked = MARK.repeat(1 << 18);
+                std::hint::black_box(&marked);
+                answer(out, 200, b"marked");
+            }
+            "/scan" => answer(out, 200, scan().to_string().as_bytes()),
             "/silent" => drop(out),
             "/nonsense" => {
                 let headers = Fields::new();
@@ -101,6 +107,22 @@ impl wasip2::exports::http::incoming_handler::Guest for Handler {
             _ => answer(out, 404, b"no such misbehaviour"),
         }
     }
+}
+
+/// What one tenant leaves in its memory for another to find. It is spelt out nowhere else.
+const MARK: [u8; 16] = *b"left-by-a-tenant";
+
+/// How often the mark, but for the place where it is kept, stands in the whole memory.
+fn scan() -> usize {
+    let pages = core::arch::wasm32::memory_size(0);
+    // Not from zero, which no pointer may be.
+    let (start, len) = (1024_usize, pages * 65_536 - 1024);
+    let memory = std::hint::black_box(start) as *const u8;
+    // SAFETY: the memory of a guest is one piece, readable up to its size.
+    let memory = unsafe { core::slice::from_raw_parts(memory, len) };
+    let found = memory.windows(MARK.len()).filter(|window| **window == MARK);
+    // Repeated marks overlap nowhere, so that a thousand of them are no accident of a constant.
+    found.count()
 }
 
 struct Body {
