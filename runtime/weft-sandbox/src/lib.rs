@@ -52,5 +52,5 @@ pub use prepare::Prepared;
 pub use sandbox::Sandbox;
 pub use services::{
     Client, ClientError, Components, Control, InstanceStatus, LogLevel, LogRecord, LogSink,
-    Management, Services, StartOptions,
+    Management, Secrets, Services, StartOptions,
 };

@@ -29,6 +29,13 @@ pub(crate) async fn apply(
                 audited(store, tenant, "put quota", now, set).await?;
             }
         }
+        if let Some(grants) = &settings.grants {
+            let grants = Some(Payload::from(grants.to_json()));
+            if terms.grants != grants {
+                let set = store.set_terms(tenant, SetTerms::Grants(grants));
+                audited(store, tenant, "put grants", now, set).await?;
+            }
+        }
     }
     Ok(())
 }
@@ -71,7 +78,10 @@ mod tests {
             functions: Some(3),
             ..Quota::default()
         };
-        let settings = |quota| TenantSettings { quota };
+        let settings = |quota| TenantSettings {
+            quota,
+            grants: None,
+        };
         let [a, b]: [Tenant; 2] = ["a", "b"].map(|name| name.parse().unwrap());
         let mut tenants = BTreeMap::from([(a.clone(), settings(Some(quota))), (b, settings(None))]);
         let actions = async || -> Vec<String> {
