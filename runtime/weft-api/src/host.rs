@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Serialize;
 use utoipa::ToSchema;
-use weft_app::{DescribedFunction, Function, Quota};
+use weft_app::{DescribedFunction, Function, Grants, Quota};
 use weft_id::{AppId, Component, Tenant};
 use weft_orchestration::{Failure, Payload, Timestamp};
 use weft_store::{Digest, Error, Instance, RevisionId, Sealed, SealedKind, Store};
@@ -163,6 +163,9 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// The store's.
     async fn terms_changed(&self, tenant: &Tenant) -> Result<(), Error>;
+
+    /// What a tenant may reach: what it is granted, within the operator's policy.
+    fn grants(&self, tenant: &Tenant) -> Arc<Grants>;
 
     /// What a tenant uses now, and has used since the node started.
     ///

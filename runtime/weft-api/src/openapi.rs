@@ -23,6 +23,7 @@ pub fn document() -> Value {
     }
     let settings = weft_app::Settings::json_schema();
     schemas.insert("FunctionSettings".into(), settings.to_value());
+    schemas.insert("Grants".into(), weft_app::Grants::json_schema().to_value());
     schemas.insert("Quota".into(), weft_app::Quota::json_schema().to_value());
     schemas.insert("ProblemDocument".into(), json!(ProblemDocument::schema()));
     schemas.insert("FaultView".into(), json!(FaultView::schema()));

@@ -369,6 +369,7 @@ fn resolve(component: &Component, described: &DescribedFunction, own: Settings) 
         trigger,
         limits: own.limits.resolve(),
         allowed_outbound_hosts: own.allowed_outbound_hosts,
+        capabilities: own.capabilities,
         env: own.env,
         description: described.description.clone(),
         input_schema: described.input_schema.clone(),

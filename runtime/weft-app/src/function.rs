@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use weft_id::Component;
 
-use crate::{Limits, OutboundHost, RouteTemplate};
+use crate::{Grants, Limits, OutboundHost, RouteTemplate};
 
 /// A deployed function with all that decides how it runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,10 +23,30 @@ pub struct Function {
     pub limits: Limits,
     /// Where outbound requests may go; nowhere when empty.
     pub allowed_outbound_hosts: Vec<OutboundHost>,
+    /// What it asks to reach besides; see [`Function::asks`].
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub capabilities: Grants,
     pub env: BTreeMap<String, String>,
     pub description: Option<String>,
     pub input_schema: Option<Value>,
     pub output_schema: Option<Value>,
+}
+
+fn is_default(grants: &Grants) -> bool {
+    *grants == Grants::default()
+}
+
+impl Function {
+    /// Everything that it asks to reach: hosts and secrets only by name, the other things of its app
+    /// where it does not say otherwise.
+    #[must_use]
+    pub fn asks(&self) -> Grants {
+        Grants {
+            outbound_hosts: Some(self.allowed_outbound_hosts.clone()),
+            secrets: Some(self.capabilities.secrets.clone().unwrap_or_default()),
+            ..self.capabilities.clone()
+        }
+    }
 }
 
 /// What a function implements.

@@ -13,6 +13,7 @@
 mod deployment;
 mod fault;
 mod function;
+mod grants;
 mod limits;
 mod manifest;
 mod outbound;
@@ -27,6 +28,7 @@ mod workflow;
 pub use deployment::{ComponentEntry, Deployment, DescribedFunction, SettingsError};
 pub use fault::{Fault, Faults};
 pub use function::{Auth, Function, FunctionKind, Trigger};
+pub use grants::{Grants, InvalidPattern, NamePattern, Reach};
 pub use limits::{LimitSettings, Limits};
 pub use manifest::{Engine, Manifest, ManifestComponent, ManifestFunction, ManifestWorkflow};
 pub use outbound::{InvalidOutboundHost, OutboundHost};

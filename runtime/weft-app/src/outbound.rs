@@ -62,6 +62,58 @@ impl OutboundHost {
     }
 }
 
+impl OutboundHost {
+    /// What both cover; `None` where that is nothing.
+    pub(crate) fn meet(&self, other: &Self) -> Option<Self> {
+        let https = match (self.https, other.https) {
+            (None, own) | (own, None) => own,
+            (Some(a), Some(b)) => (a == b).then_some(Some(a))?,
+        };
+        let host = self.host.meet(&other.host)?;
+        Some(Self {
+            https,
+            host,
+            port: self.port.meet(other.port, https)?,
+        })
+    }
+}
+
+impl Host {
+    fn meet(&self, other: &Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Any, one) | (one, Self::Any) => Some(one.clone()),
+            (Self::Below(a), Self::Below(b)) if a.ends_with(b.as_str()) => Some(self.clone()),
+            (Self::Below(a), Self::Below(b)) if b.ends_with(a.as_str()) => Some(other.clone()),
+            (Self::Below(suffix), Self::Exactly(name))
+            | (Self::Exactly(name), Self::Below(suffix)) => {
+                let below = name.len() > suffix.len() && name.ends_with(suffix.as_str());
+                below.then(|| Self::Exactly(name.clone()))
+            }
+            (Self::Exactly(a), Self::Exactly(b)) => (a == b).then(|| self.clone()),
+            (Self::Below(_), Self::Below(_)) => None,
+        }
+    }
+}
+
+impl Port {
+    fn meet(self, other: Self, https: Option<bool>) -> Option<Self> {
+        match (self, other) {
+            (Self::Any, one) | (one, Self::Any) => Some(one),
+            (Self::OfScheme, Self::OfScheme) => Some(Self::OfScheme),
+            (Self::Exactly(a), Self::Exactly(b)) => (a == b).then_some(self),
+            (Self::OfScheme, Self::Exactly(port)) | (Self::Exactly(port), Self::OfScheme) => {
+                let fits = match https {
+                    Some(true) => port == 443,
+                    Some(false) => port == 80,
+                    // Of one of both schemes: a grant has no way to say so, and less is safe.
+                    None => false,
+                };
+                fits.then_some(Self::Exactly(port))
+            }
+        }
+    }
+}
+
 impl FromStr for OutboundHost {
     type Err = InvalidOutboundHost;
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::fault::{Fault, Faults, join};
 use crate::read::{Object, table};
-use crate::{Auth, FunctionKind, LimitSettings, OutboundHost, RouteTemplate};
+use crate::{Auth, FunctionKind, Grants, LimitSettings, OutboundHost, RouteTemplate};
 
 const ENV_BYTES_MAX: usize = 64 << 10;
 const OUTBOUND_HOSTS_MAX: usize = 100;
@@ -35,6 +35,10 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<String>")]
     pub allowed_outbound_hosts: Vec<OutboundHost>,
+    /// What the function may reach besides, by kind; what is absent is all of the app's, but for
+    /// secrets, which are to be named: `wasi:config` gives them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub capabilities: Grants,
     /// Environment variables of the guest.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
@@ -47,6 +51,7 @@ impl Settings {
         "methods",
         "limits",
         "allowed_outbound_hosts",
+        "capabilities",
         "env",
     ];
 
@@ -83,6 +88,7 @@ impl Settings {
             methods: read_methods(object, faults),
             limits: limits.unwrap_or_default(),
             allowed_outbound_hosts: read_hosts(object, faults),
+            capabilities: read_capabilities(object, faults),
             env: read_env(object, faults),
         }
     }
@@ -157,6 +163,21 @@ fn read_hosts(object: &Object<'_>, faults: &mut Vec<Fault>) -> Vec<OutboundHost>
         }
     }
     hosts
+}
+
+/// Hosts have a list of their own.
+fn read_capabilities(object: &Object<'_>, faults: &mut Vec<Fault>) -> Grants {
+    let pointer = join(object.pointer(), "capabilities");
+    let known = &Grants::KEYS[1..];
+    let read = object
+        .get("capabilities")
+        .and_then(|value| Object::open(value, &pointer, known, faults))
+        .map(|object| Grants::read(&object, faults));
+    read.unwrap_or_default()
+}
+
+fn is_default(grants: &Grants) -> bool {
+    *grants == Grants::default()
 }
 
 fn read_env(object: &Object<'_>, faults: &mut Vec<Fault>) -> BTreeMap<String, String> {

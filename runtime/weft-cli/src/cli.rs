@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::commands::block_on;
 use crate::commands::{
     audit, backup, build, completions, connections, deploy, dev, doctor, entities, expr, functions,
     inspect, instances, keys, logs, new, revisions, secrets, start, tenants, test, up, usage,
@@ -73,7 +74,7 @@ enum Command {
     Restore(backup::RestoreArgs),
     /// Print what the functions of an app log
     Logs(logs::Args),
-    /// Check a component on this machine and show what it holds
+    /// Show what a component on this machine holds, or what a deployed function may reach
     Inspect(inspect::Args),
     /// Find out what is missing, and what to do about it
     Doctor(doctor::Args),
@@ -127,14 +128,6 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Expr(args) => expr::run(&args, target),
     };
     done.map(|()| ExitCode::SUCCESS)
-}
-
-/// Verbs that only ask a node need no more than one thread.
-fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(work)
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ mod token;
 use std::sync::Arc;
 use std::time::Duration;
 
-use weft_sandbox::Outbound;
+use weft_sandbox::{Outbound, TenantMeter};
 use weft_workflow::value::Value;
 use weft_workflow::wire::fill_in;
 
@@ -74,6 +74,15 @@ impl Connector {
             tokens: Arc::new(token::Tokens::new(identity)),
             scripts: Arc::new(scripts),
             limits: Limits::default(),
+        }
+    }
+
+    /// The same in the name of a tenant: see [`Outbound::of_tenant`].
+    #[must_use]
+    pub fn of_tenant(&self, tenant: Arc<TenantMeter>) -> Self {
+        Self {
+            outbound: self.outbound.of_tenant(tenant),
+            ..self.clone()
         }
     }
 

@@ -124,6 +124,14 @@ impl Sandbox {
             Ok(Ok(Err(error))) => return Err(store.data().explain(&error)),
             Err(_) => return Err(CallError::Timeout(timeout)),
         };
+        let logs = &store.data().logs;
+        let result = result
+            .map(|output| logs.redact(output))
+            .map_err(|failure| Failure {
+                message: logs.redact(failure.message),
+                details: failure.details.map(|details| logs.redact(details)),
+                ..failure
+            });
         let len = result.as_ref().map_or(0, String::len) as u64;
         if len > output_max {
             return Err(CallError::Limit {

@@ -139,6 +139,7 @@ fn asked(name: &weft_id::Function, component: &weft_id::Component) -> Function {
         trigger: None,
         limits: weft_app::Limits::default(),
         allowed_outbound_hosts: Vec::new(),
+        capabilities: weft_app::Grants::default(),
         env: std::collections::BTreeMap::new(),
         description: None,
         input_schema: None,

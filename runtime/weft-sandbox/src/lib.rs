@@ -63,5 +63,5 @@ pub use quarantine::{Cause, Quarantine};
 pub use sandbox::Sandbox;
 pub use services::{
     Client, ClientError, Components, Control, InstanceStatus, LogLevel, LogRecord, LogSink,
-    Management, Services, StartOptions,
+    Management, Secrets, Services, StartOptions,
 };

@@ -24,6 +24,9 @@ const LINE_BYTES_MAX: usize = 8 << 10;
 /// How much of standard error is kept to explain a trap.
 const TAIL_BYTES_MAX: usize = 2 << 10;
 const WRITE_BYTES_MAX: usize = 64 << 10;
+/// Shorter ones would blot out half of a text, and are no secrets.
+const SECRET_LEN_MIN: usize = 4;
+const HIDDEN: &str = "(hidden)";
 
 /// The log of one invocation; clones share it.
 #[derive(Clone)]
@@ -34,6 +37,8 @@ struct Shared {
     call: Invocation,
     bytes_max: usize,
     meter: CallMeter,
+    /// Secrets that the guest has read, the longest first.
+    hidden: Mutex<Vec<String>>,
     state: Mutex<State>,
 }
 
@@ -58,6 +63,7 @@ impl Logs {
             call,
             bytes_max,
             meter,
+            hidden: Mutex::default(),
             state: Mutex::new(State {
                 left: bytes_max,
                 dropped: 0,
@@ -72,6 +78,24 @@ impl Logs {
     /// the instance serves another, may write as much again.
     pub(crate) fn end(&self) {
         self.0.end();
+    }
+
+    /// Keeps a secret out of everything that is written or told from now on: as a whole, and each
+    /// line of one that has several.
+    pub(crate) fn hide(&self, secret: &str) {
+        let mut hidden = self.0.hidden();
+        for part in std::iter::once(secret).chain(secret.lines().map(str::trim)) {
+            if part.len() >= SECRET_LEN_MIN && !hidden.iter().any(|known| known == part) {
+                hidden.push(part.to_owned());
+            }
+        }
+        // One that is part of another must not uncover the rest of it.
+        hidden.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    }
+
+    /// A text without the secrets that the guest has read.
+    pub(crate) fn redact(&self, text: String) -> String {
+        self.0.redact(text)
     }
 
     pub(crate) fn stream(&self, level: LogLevel) -> LogStream {
@@ -106,7 +130,7 @@ impl Logs {
         let text = String::from_utf8_lossy(&bytes);
         let lines = text.lines().map(clean).filter(|line| !line.is_empty());
         let lines: Vec<String> = lines.collect();
-        (!lines.is_empty()).then(|| lines.join(" "))
+        (!lines.is_empty()).then(|| self.redact(lines.join(" ")))
     }
 }
 
@@ -115,7 +139,22 @@ impl Shared {
         self.state.lock().expect("no panic while it is held")
     }
 
+    fn hidden(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.hidden.lock().expect("no panic while it is held")
+    }
+
+    fn redact(&self, text: String) -> String {
+        let hidden = self.hidden();
+        hidden
+            .iter()
+            .fold(text, |text, secret| match text.contains(secret) {
+                true => text.replace(secret, HIDDEN),
+                false => text,
+            })
+    }
+
     fn emit(&self, level: LogLevel, text: String) {
+        let text = self.redact(text);
         self.sink.log(LogRecord {
             app: self.call.app.clone(),
             function: self.call.function.name.clone(),

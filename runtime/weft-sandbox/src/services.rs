@@ -23,6 +23,7 @@ pub struct Services {
     /// What replays name and guests are to read.
     pub payloads: Arc<dyn LargePayloads>,
     pub log: Arc<dyn LogSink>,
+    pub secrets: Arc<dyn Secrets>,
     /// What tenants use, and may use.
     pub metering: Metering,
 }
@@ -35,6 +36,16 @@ pub trait Components: Send + Sync {
     /// # Errors
     /// The store does not answer; the text goes to the log.
     async fn wasm(&self, digest: &Digest) -> Result<Option<Vec<u8>>, String>;
+}
+
+/// What apps keep secret.
+#[async_trait]
+pub trait Secrets: Send + Sync {
+    /// The secrets of an app, by name.
+    ///
+    /// # Errors
+    /// For the guest, without a secret.
+    async fn of_app(&self, app: &AppId) -> Result<Arc<BTreeMap<String, String>>, String>;
 }
 
 /// What the interface `client` offers to HTTP functions and activities: instances of one app.

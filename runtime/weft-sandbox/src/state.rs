@@ -16,6 +16,7 @@ use wasmtime_wasi_http::p2::types::{
     HostOutgoingResponse,
 };
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use weft_app::Reach;
 use weft_orchestration::Payload;
 use weft_store::with_text;
 
@@ -67,6 +68,7 @@ pub(crate) struct State {
     pub(crate) call: Invocation,
     pub(crate) services: Arc<Services>,
     pub(crate) logs: Logs,
+    meter: CallMeter,
     /// Cursors of key-value listings that are open: the key to go on after.
     pub(crate) cursors: Vec<String>,
     started: Instant,
@@ -163,7 +165,7 @@ impl NewStore<'_> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.resources_max);
         let hooks = Hooks::new(self.egress, &self.call, &self.role, &logs, &meter);
-        let bounds = Bounds::new(limits, self.call.function.limits.memory_mib, meter);
+        let bounds = Bounds::new(limits, self.call.function.limits.memory_mib, meter.clone());
         let state = State {
             table,
             wasi: wasi.build(),
@@ -174,6 +176,7 @@ impl NewStore<'_> {
             call: self.call,
             services: Arc::clone(self.services),
             logs,
+            meter,
             cursors: Vec::new(),
             started: Instant::now(),
             timeout: self.timeout,
@@ -190,6 +193,30 @@ impl NewStore<'_> {
 }
 
 impl State {
+    /// Whether the guest may reach something of its app: what its function asks for, its tenant is
+    /// granted and the operator lets anybody have. Asked at every use, since grants change.
+    ///
+    /// # Errors
+    /// Why not, for whoever reads the function's log.
+    pub(crate) fn may(&self, reach: Reach, name: &str) -> Result<(), String> {
+        let function = &self.call.function;
+        let asked = match reach {
+            // Secrets are to be named.
+            Reach::Secret => function.capabilities.secrets.is_some(),
+            Reach::KeyValue | Reach::BlobContainer | Reach::Connection | Reach::Function => true,
+        };
+        let kind = reach.as_str();
+        let why = if !(asked && function.capabilities.allows(reach, name)) {
+            format!("the {kind} {name} is not among the function's capabilities")
+        } else if !self.meter.tenant().grants().allows(reach, name) {
+            format!("the {kind} {name} is not granted to the tenant")
+        } else {
+            return Ok(());
+        };
+        self.logs.message(LogLevel::Warn, "capabilities", &why);
+        Err(why)
+    }
+
     /// A further request begins, with its own time and its own share of the log.
     pub(crate) fn begin_again(&mut self) {
         self.started = Instant::now();

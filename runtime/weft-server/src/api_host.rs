@@ -11,7 +11,7 @@ use weft_api::{
     Call, Deciders, DeployedWorkflow, FunctionUsage, Host, InvokeError, Invoked, PrepareError,
     Prepared, Problem, Quarantined, Rehearsed, Responders, TenantUsage, Used,
 };
-use weft_app::FunctionKind;
+use weft_app::{FunctionKind, Grants};
 use weft_durabletask::Workers;
 use weft_id::{AppId, Component, Tenant};
 use weft_orchestration::{Failure, Limits, Rehearsal, Replay, Timestamp};
@@ -255,6 +255,10 @@ impl Host for ApiHost {
 
     async fn terms_changed(&self, tenant: &Tenant) -> Result<(), Error> {
         self.quotas.read_terms(Some(tenant)).await
+    }
+
+    fn grants(&self, tenant: &Tenant) -> Arc<Grants> {
+        self.metering.of(tenant).grants()
     }
 
     async fn usage(&self, tenant: &Tenant) -> Result<TenantUsage, Error> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use weft_app::Quota;
+use weft_app::{Grants, Quota};
 use weft_id::Tenant;
 use weft_sandbox::{Cidr, Isolated};
 
@@ -43,6 +43,8 @@ pub struct Settings {
     pub log_format: Option<LogFormat>,
     /// What bounds tenants whose own quota says nothing (default: nothing does).
     pub quota: Quota,
+    /// What anybody may reach, whatever they are granted (default: nothing is closed by it).
+    pub policy: Grants,
     /// Tenants that are to be there, with their terms.
     pub tenants: BTreeMap<Tenant, TenantSettings>,
     /// For how many days the audit log is kept (default 365).
@@ -63,6 +65,8 @@ pub struct TenantSettings {
     pub quota: Option<Quota>,
     /// Where the tenant's guests run (default what holds for all).
     pub isolation: Option<IsolationPolicy>,
+    /// What its functions and workflows may reach.
+    pub grants: Option<Grants>,
 }
 
 /// Where guests run.
@@ -168,6 +172,10 @@ impl Settings {
             isolation: self.isolation.or(lower.isolation),
             log_format: self.log_format.or(lower.log_format),
             quota: self.quota.over(lower.quota),
+            policy: match self.policy == Grants::default() {
+                true => lower.policy,
+                false => self.policy,
+            },
             tenants: {
                 let mut tenants = lower.tenants;
                 tenants.extend(self.tenants);
@@ -217,6 +225,7 @@ impl Settings {
             payload_bytes_max: payload_mib as usize * (1 << 20),
             quota: self.quota,
             isolated: isolated(self.isolation.unwrap_or_default(), &self.tenants),
+            policy: self.policy,
             tenants: self.tenants,
             audit_kept: Duration::from_secs(u64::from(self.audit_days.unwrap_or(365)) * 86_400),
             compiler,
@@ -256,6 +265,8 @@ pub struct Config {
     pub payload_bytes_max: usize,
     /// What bounds tenants whose own quota says nothing.
     pub quota: Quota,
+    /// What anybody may reach, whatever they are granted.
+    pub policy: Grants,
     pub tenants: BTreeMap<Tenant, TenantSettings>,
     pub audit_kept: Duration,
     /// Tenants whose guests run in processes of their own.

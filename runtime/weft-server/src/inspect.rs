@@ -16,6 +16,7 @@ use crate::clock;
 use crate::deployments::Deployments;
 use crate::served::Served;
 use crate::services::{BookSink, InstanceClient, StoredComponents};
+use crate::vault::{Sealer, Vaults};
 
 /// What a component holds and asks for.
 #[derive(Debug, Clone)]
@@ -68,13 +69,17 @@ pub async fn inspect(
     let services = Services {
         components: Arc::new(StoredComponents(Arc::clone(&store))),
         key_value: Arc::clone(&store) as _,
-        payloads: store as _,
+        payloads: Arc::clone(&store) as _,
         log: Arc::new(BookSink {
             book: Arc::new(LogBook::default()),
             clock,
         }),
         client: Arc::clone(&client) as _,
         management: client,
+        secrets: Arc::new(Vaults::new(
+            Arc::clone(&store),
+            Sealer::new(&rand::random()),
+        )),
         metering: weft_sandbox::Metering::default(),
     };
     let config = weft_sandbox::Config::new(compiler, rand::random());

@@ -150,7 +150,7 @@ impl Node {
         let last_lease = sqlite.as_ref().and_then(|sqlite| sqlite.last_lease());
         let clock = clock::not_before(clock, last_lease, worker_config.lease_ttl);
         tenants::apply(&*store, &config.tenants, clock.now()).await?;
-        let metering = Metering::new(config.quota);
+        let metering = Metering::new(config.quota, config.policy.clone());
         let quotas = Arc::new(Quotas::new(Arc::clone(&store), metering.clone()));
         quotas.read_terms(None).await?;
         let store: Arc<dyn Store> = Arc::new(Bounded {
@@ -170,12 +170,10 @@ impl Node {
             CallbackKey::new(secret.as_bytes()),
         ));
         let responders = Responders::default();
-        let sandbox = Sandbox::new(
-            sandbox_config,
-            services(&store, &served, &clock, &logs, &metering),
-        )?;
         let sealer = Sealer::new(&secrets_key(&config)?);
         let vaults = Arc::new(Vaults::new(Arc::clone(&store), sealer));
+        let services = services(&store, &served, &clock, &logs, &metering, &vaults);
+        let sandbox = Sandbox::new(sandbox_config, services)?;
         let key = operator_key(&config.storage, &*store, &*clock).await?;
         // Runs of stateless workflows are the same in everything but where they are kept.
         // In memory nothing is gained by keeping long payloads apart.
@@ -204,6 +202,7 @@ impl Node {
                 deployments: Arc::clone(&deployments),
                 vaults: Arc::clone(&vaults),
                 sandbox: sandbox.clone(),
+                metering: metering.clone(),
             },
             store: Arc::clone(&store),
             room: Arc::clone(&room),
@@ -263,6 +262,7 @@ impl Node {
             workflows: Arc::clone(&workflows),
             deployments: Arc::clone(&deployments),
             clock: Arc::clone(&clock),
+            metering: metering.clone(),
             payload_bytes_max: config.payload_bytes_max,
             open: task_hub::is_open(
                 config.storage == Storage::Memory,
@@ -490,6 +490,7 @@ fn services(
     clock: &Arc<dyn Clock>,
     logs: &Arc<LogBook>,
     metering: &Metering,
+    vaults: &Arc<Vaults>,
 ) -> Services {
     let client = Arc::new(InstanceClient {
         store: Arc::clone(store),
@@ -506,6 +507,7 @@ fn services(
             book: Arc::clone(logs),
             clock: Arc::clone(clock),
         }),
+        secrets: Arc::clone(vaults) as _,
         metering: metering.clone(),
     }
 }

@@ -17,7 +17,8 @@ use weft_app::FunctionKind;
 use weft_durabletask::{Node, Permission, Workers};
 use weft_id::{App, AppId};
 use weft_orchestration::Timestamp;
-use weft_store::{Error, Instance, Store};
+use weft_sandbox::Metering;
+use weft_store::{AuditOutcome, AuditSeq, Error, Instance, NewAudit, Role, Store};
 use weft_worker::Clock;
 
 use crate::deployments::Deployments;
@@ -31,6 +32,7 @@ pub(crate) struct TaskHub {
     pub(crate) deployments: Arc<Deployments>,
     pub(crate) workflows: Arc<Workflows>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metering: Metering,
     pub(crate) payload_bytes_max: usize,
     /// No key is asked for: nothing is kept, and only this machine reaches the node.
     pub(crate) open: bool,
@@ -41,7 +43,74 @@ pub(crate) fn is_open(memory: bool, address: IpAddr) -> bool {
     memory && address.is_loopback()
 }
 
+/// Calls that manage instances rather than using them, as the management API names it.
+const MANAGED: [(&str, &str); 7] = [
+    ("/TerminateInstance", "terminate instance"),
+    ("/SuspendInstance", "suspend instance"),
+    ("/ResumeInstance", "resume instance"),
+    ("/RewindInstance", "rewind instance"),
+    ("/RestartInstance", "restart instance"),
+    ("/PurgeInstances", "purge instances"),
+    ("/CleanEntityStorage", "delete entity"),
+];
+
+/// Calls of workers begin so.
+const OF_WORKERS: [&str; 4] = [
+    "/GetWorkItems",
+    "/Complete",
+    "/Abandon",
+    "/StreamInstanceHistory",
+];
+
 impl TaskHub {
+    /// Lets a call in: counts it against the rate of its tenant, and writes it down where it manages
+    /// something. The message is not read for that, so that the entry names the task hub only.
+    async fn admit(&self, headers: &HeaderMap, path: &str) -> Result<Option<AuditSeq>, Status> {
+        let caller = self.caller(headers).await?;
+        let tenant = caller.as_ref().and_then(|caller| caller.tenant.clone());
+        // What workers send is part of work that was admitted.
+        let of_worker = OF_WORKERS.iter().any(|call| path.contains(call));
+        if let Some(tenant) = tenant.as_ref().filter(|_| !of_worker) {
+            let admitted = self.metering.of(tenant).admit_request();
+            admitted.map_err(|limited| Status::resource_exhausted(limited.to_string()))?;
+        }
+        let managed = MANAGED.iter().find(|(call, _)| path.ends_with(call));
+        let Some((_, action)) = managed else {
+            return Ok(None);
+        };
+        let hub = headers.get("taskhub").and_then(|name| name.to_str().ok());
+        let hub = hub.filter(|name| !name.is_empty()).unwrap_or("default");
+        let new = NewAudit {
+            at: self.clock.now(),
+            tenant: Some(tenant.unwrap_or_default()),
+            role: caller.as_ref().map_or(Role::Operator, |caller| caller.role),
+            key: caller.map(|caller| caller.key),
+            action: (*action).to_owned(),
+            target: format!(
+                "apps/{}/instances",
+                hub.chars().take(63).collect::<String>()
+            ),
+        };
+        let seq = self.store.begin_audit(new).await;
+        seq.map(Some)
+            .map_err(|error| Status::unavailable(error.to_string()))
+    }
+
+    async fn complete(&self, seq: AuditSeq, response: &Response<Body>) {
+        // A refusal without a message stands in the head of the response.
+        let code = response.headers().get("grpc-status");
+        let failed = code.is_some_and(|code| code != "0");
+        let outcome = AuditOutcome {
+            status: if failed { 400 } else { 200 },
+            detail: code
+                .filter(|_| failed)
+                .and_then(|code| Some(format!("grpc-status {}", code.to_str().ok()?))),
+        };
+        if let Err(error) = self.store.end_audit(seq, outcome).await {
+            tracing::warn!(seq = seq.0, %error, "the outcome of an action was not written down");
+        }
+    }
+
     /// Whose key a call has; `None` where none is asked for.
     async fn caller(&self, headers: &HeaderMap) -> Result<Option<Caller>, Status> {
         let now = self.clock.now();
@@ -143,11 +212,17 @@ pub(crate) fn service(
         let (service, hub) = (service.clone(), Arc::clone(&hub));
         Box::pin(async move {
             // Messages may be long: those of strangers are not read.
-            if let Err(status) = hub.caller(request.headers()).await {
-                return Ok(status.into_http());
-            }
+            let admitted = hub.admit(request.headers(), request.uri().path()).await;
+            let entry = match admitted {
+                Ok(entry) => entry,
+                Err(status) => return Ok(status.into_http()),
+            };
             let answered = service.oneshot(request).await;
-            answered.map(|response| response.map(Body::new))
+            let response = answered.map(|response| response.map(Body::new))?;
+            if let Some(entry) = entry {
+                hub.complete(entry, &response).await;
+            }
+            Ok(response)
         })
     }
 }

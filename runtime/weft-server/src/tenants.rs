@@ -29,6 +29,13 @@ pub(crate) async fn apply(
                 audited(store, tenant, "put quota", now, set).await?;
             }
         }
+        if let Some(grants) = &settings.grants {
+            let grants = Some(Payload::from(grants.to_json()));
+            if terms.grants != grants {
+                let set = store.set_terms(tenant, SetTerms::Grants(grants));
+                audited(store, tenant, "put grants", now, set).await?;
+            }
+        }
     }
     Ok(())
 }
@@ -74,6 +81,7 @@ mod tests {
         let settings = |quota| TenantSettings {
             quota,
             isolation: None,
+            grants: None,
         };
         let [a, b]: [Tenant; 2] = ["a", "b"].map(|name| name.parse().unwrap());
         let mut tenants = BTreeMap::from([(a.clone(), settings(Some(quota))), (b, settings(None))]);

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
 use lru::LruCache;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use weft_id::AppId;
+use weft_sandbox::Secrets;
 use weft_store::{Error, Sealed, SealedKind, Store};
 
 /// Tells this way of sealing from any later one.
@@ -166,6 +168,15 @@ impl Vaults {
 
 fn locked<T>(kept: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[async_trait]
+impl Secrets for Vaults {
+    async fn of_app(&self, app: &AppId) -> Result<Arc<BTreeMap<String, String>>, String> {
+        let of_app = Self::of_app(self, app).await;
+        let of_app = of_app.map_err(|error| error.to_string())?;
+        Ok(Arc::clone(&of_app.secrets))
+    }
 }
 
 /// # Errors

@@ -4,8 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde::Serialize;
 use serde_json::Value;
-use weft_app::{Deployment, Function, FunctionKind, Settings, SettingsError, Trigger};
+use utoipa::ToSchema;
+use weft_app::{Deployment, Function, FunctionKind, Grants, Settings, SettingsError, Trigger};
 
 use crate::auth::{AppAccess, Deploy, Invoke, Read};
 use crate::body::{JsonBody, PayloadBody};
@@ -40,6 +42,40 @@ pub(super) async fn show_function(
     let name: weft_id::Function = access.path.get("function")?;
     let (_, deployment) = deploy::active(&api, &access.app).await?;
     Ok(Json(FunctionView::new(find(&deployment, &name)?)))
+}
+
+/// What a function may reach: what it asks for (`asks`), what its tenant is granted within the policy
+/// of the operator (`granted`), and what both have in common (`effective`), which is checked at every
+/// use. A kind that is absent is open.
+#[utoipa::path(
+    get, path = "/apps/{app}/functions/{function}/capabilities", tag = "functions",
+    responses((status = 200, body = Capabilities))
+)]
+pub(super) async fn show_capabilities(
+    State(api): State<Api>,
+    access: AppAccess<Read>,
+) -> Result<Json<Capabilities>, Problem> {
+    let name: weft_id::Function = access.path.get("function")?;
+    let (_, deployment) = deploy::active(&api, &access.app).await?;
+    let asks = find(&deployment, &name)?.asks();
+    let granted = api.host.grants(&access.app.tenant);
+    Ok(Json(Capabilities {
+        function: name.to_string(),
+        effective: asks.meet(&granted),
+        granted: granted.as_ref().clone(),
+        asks,
+    }))
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Capabilities {
+    function: String,
+    #[schema(value_type = Object)]
+    asks: Grants,
+    #[schema(value_type = Object)]
+    granted: Grants,
+    #[schema(value_type = Object)]
+    effective: Grants,
 }
 
 /// Replaces the settings of a function; what is left out falls back to what its component says,

@@ -7,6 +7,7 @@ mod components;
 mod entities;
 mod functions;
 mod gate;
+mod grants;
 mod health;
 mod history;
 mod instances;
@@ -79,6 +80,7 @@ fn apps_routes() -> OpenApiRouter<Api> {
         .routes(routes!(quarantine::release_component))
         .routes(routes!(functions::list_functions))
         .routes(routes!(functions::show_function, functions::put_function))
+        .routes(routes!(functions::show_capabilities))
         .routes(routes!(functions::invoke_function))
         .routes(routes!(workflows::list_workflows))
         .routes(routes!(
@@ -132,6 +134,11 @@ fn apps_routes() -> OpenApiRouter<Api> {
             quota::show_quota,
             quota::put_quota,
             quota::delete_quota
+        ))
+        .routes(routes!(
+            grants::show_grants,
+            grants::put_grants,
+            grants::delete_grants
         ))
         .routes(routes!(usage::show_usage))
         .routes(routes!(audit::list_audit))

@@ -196,3 +196,59 @@ async fn a_quarantined_component_is_shown_and_released_by_the_operator_alone() {
     assert!(node.get(odd).await.ok().get("quarantine").is_none());
     assert_eq!(node.host.quarantined.lock().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn what_a_function_may_reach_is_what_it_asks_for_within_what_is_granted() {
+    let node = Node::new().await.with_app("/admin/v1/apps/default").await;
+    let function = "/admin/v1/apps/default/functions/echo";
+    let settings = json!({
+        "allowed_outbound_hosts": ["https://pay.example", "https://elsewhere.test"],
+        "capabilities": {"key_value": ["carts-1", "users"], "secrets": ["KEY"]},
+    });
+    node.json(Method::PUT, function, settings).await.ok();
+    let shown = node.get(&format!("{function}/capabilities")).await.ok();
+    assert_eq!(
+        shown["effective"],
+        json!({
+            "outbound_hosts": ["https://pay.example"],
+            "key_value": ["carts-1"],
+            "secrets": ["KEY"],
+        })
+    );
+    assert_eq!(shown["granted"]["key_value"], json!(["carts*"]));
+    let fault = json!({"capabilities": {"outbound_hosts": [], "key_value": ["a*b"]}});
+    let fault = node.json(Method::PUT, function, fault).await;
+    assert_eq!(fault.problem(), (422, "invalid-document"));
+    let pointers: Vec<_> = fault.body["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| &e["pointer"])
+        .collect();
+    assert_eq!(
+        pointers,
+        ["/capabilities/outbound_hosts", "/capabilities/key_value/0"]
+    );
+}
+
+#[tokio::test]
+async fn the_operator_grants_and_the_tenant_sees_it() {
+    let node = Node::new().await;
+    let owner = node.key(Some("acme"), weft_store::Role::Owner).await;
+    let path = "/admin/v1/tenants/acme/grants";
+    let grants = json!({"outbound_hosts": ["https://*.example"], "secrets": []});
+    assert_eq!(
+        node.json(Method::PUT, path, grants.clone()).await.ok(),
+        grants
+    );
+    let own = node.call_as(&owner, Method::GET, "/admin/v1/grants").await;
+    assert_eq!(own.ok(), grants);
+    for method in [Method::PUT, Method::DELETE] {
+        let refused = node.call_as(&owner, method, path).await;
+        assert_eq!(refused.problem(), (403, "forbidden"));
+    }
+    let faults = node.json(Method::PUT, path, json!({"hosts": []})).await;
+    assert_eq!(faults.problem(), (422, "invalid-document"));
+    assert_eq!(node.call(Method::DELETE, path).await.status, 204);
+    assert_eq!(node.get(path).await.ok(), json!({}));
+}

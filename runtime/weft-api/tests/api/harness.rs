@@ -18,7 +18,7 @@ use weft_api::{
     LogBook, PrepareError, Prepared, Problem, Quarantined, Rehearsed, Responders, Stopping,
     TenantUsage, Used, admin_router, base_path, durable_router,
 };
-use weft_app::{Deployment, DescribedFunction, FunctionKind};
+use weft_app::{Deployment, DescribedFunction, FunctionKind, Grants};
 use weft_id::{AppId, Component, InstanceKey, Tenant};
 use weft_orchestration::{
     After, Event, EventKind, Failure, Message, Outcome, Payload, Timestamp, Turn,
@@ -177,6 +177,12 @@ impl Host for TestHost {
 
     async fn terms_changed(&self, _: &Tenant) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// Every tenant is granted the same.
+    fn grants(&self, _: &Tenant) -> Arc<Grants> {
+        let granted = json!({"outbound_hosts": ["https://*.example"], "key_value": ["carts*"]});
+        Arc::new(Grants::from_json(&granted).unwrap())
     }
 
     async fn usage(&self, _: &Tenant) -> Result<TenantUsage, Error> {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use weft_app::{DescribedFunction, FunctionKind};
+use weft_app::{DescribedFunction, FunctionKind, Grants};
 
+use crate::client::segment;
 use crate::context::Target;
 use crate::output::{self, Table, bytes, shorten};
 use crate::progress::Progress;
@@ -13,14 +14,56 @@ use crate::progress::Progress;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The component
-    #[arg(value_name = "FILE.wasm")]
-    file: PathBuf,
+    #[arg(value_name = "FILE.wasm", required_unless_present = "function")]
+    file: Option<PathBuf>,
+    /// A deployed function in place of a file: what it may reach, and who says so
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
+    function: Option<String>,
+}
+
+/// What a function asks for, its tenant is granted within the operator's policy, and both have in
+/// common.
+async fn capabilities(name: &str, target: &Target) -> Result<()> {
+    let path = format!(
+        "{}/functions/{}/capabilities",
+        target.app_path()?,
+        segment(name)
+    );
+    let answer = target.client()?.get(&path).await?;
+    if target.json {
+        output::print_json(&answer);
+        return Ok(());
+    }
+    let mut table = Table::new(&["may reach", "asked for", "granted", "effective"]);
+    for kind in Grants::KEYS {
+        let shown = |who: &str| match answer[who][kind].as_array() {
+            None => "all".to_owned(),
+            Some(names) if names.is_empty() => "nothing".to_owned(),
+            Some(names) => {
+                let names: Vec<_> = names.iter().filter_map(Value::as_str).collect();
+                names.join(", ")
+            }
+        };
+        table.row([
+            kind.to_owned(),
+            shown("asks"),
+            shown("granted"),
+            shown("effective"),
+        ]);
+    }
+    table.print();
+    Ok(())
 }
 
 pub(crate) fn run(args: &Args, target: &Target) -> Result<()> {
-    let file = args.file.display();
-    let wasm = std::fs::read(&args.file).with_context(|| format!("read {file}"))?;
-    let stem = args.file.file_stem().unwrap_or_default().to_string_lossy();
+    let path = match (&args.file, &args.function) {
+        (_, Some(name)) => return super::block_on(capabilities(name, target)),
+        (Some(path), None) => path,
+        (None, None) => unreachable!("the command line asks for one of them"),
+    };
+    let file = path.display();
+    let wasm = std::fs::read(path).with_context(|| format!("read {file}"))?;
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let name = stem.to_lowercase().replace('_', "-");
     let name = name
         .parse()

@@ -31,6 +31,14 @@ use serde_json::Value;
 use crate::context::Usage;
 use crate::output;
 
+/// Verbs that only ask a node need no more than one thread.
+pub(crate) fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}
+
 /// Which part of a listing is wanted.
 #[derive(Debug, clap::Args)]
 struct Page {

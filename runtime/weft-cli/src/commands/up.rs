@@ -88,6 +88,7 @@ impl NodeArgs {
             }),
             // For the file alone: these are tables.
             quota: weft_app::Quota::default(),
+            policy: weft_app::Grants::default(),
             tenants: std::collections::BTreeMap::new(),
             isolation: None,
             audit_days: self.audit_days,

@@ -17,12 +17,17 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::send::{Asked, Denied, Unconnected, asked};
 use super::{Cidr, Egress, tls_builder};
+use crate::metering::TenantMeter;
 
 const CONNECT_MAX: Duration = Duration::from_secs(30);
 
 /// Sends requests. Cheap to clone.
 #[derive(Clone)]
-pub struct Outbound(Arc<Egress>);
+pub struct Outbound {
+    egress: Arc<Egress>,
+    /// In whose name they are sent.
+    tenant: Option<Arc<TenantMeter>>,
+}
 
 /// Bounds of one request, and as whom it is sent.
 #[derive(Debug, Clone)]
@@ -68,7 +73,19 @@ pub enum OutboundError {
 impl Outbound {
     #[must_use]
     pub fn new(allow: Vec<Cidr>) -> Self {
-        Self(Arc::new(Egress::new(allow, None)))
+        Self {
+            egress: Arc::new(Egress::new(allow, None)),
+            tenant: None,
+        }
+    }
+
+    /// The same in the name of a tenant: only where that may go, counted against its quota.
+    #[must_use]
+    pub fn of_tenant(&self, tenant: Arc<TenantMeter>) -> Self {
+        Self {
+            egress: Arc::clone(&self.egress),
+            tenant: Some(tenant),
+        }
     }
 
     /// Sends a request whose URI is absolute, and reads the whole answer, whatever its status.
@@ -81,8 +98,18 @@ impl Outbound {
         options: OutboundOptions,
     ) -> Result<Response<Bytes>, OutboundError> {
         let timeout = options.timeout;
+        if let Some(tenant) = &self.tenant {
+            asked(request.uri())?.check_tenant(&tenant.grants())?;
+            let limited = tenant.admit_egress();
+            limited.map_err(|limited| OutboundError::Unreachable(limited.to_string()))?;
+            tenant.egress(request.body().len() as u64);
+        }
         let sent = tokio::time::timeout(timeout, self.exchange(request, options)).await;
-        sent.unwrap_or(Err(OutboundError::TimedOut(timeout)))
+        let answer = sent.unwrap_or(Err(OutboundError::TimedOut(timeout)));
+        if let (Some(tenant), Ok(answer)) = (&self.tenant, &answer) {
+            tenant.egress(answer.body().len() as u64);
+        }
+        answer
     }
 
     async fn exchange(
@@ -92,10 +119,13 @@ impl Outbound {
     ) -> Result<Response<Bytes>, OutboundError> {
         let asked: Asked<'_> = asked(request.uri())?;
         let connect = CONNECT_MAX.min(options.timeout);
-        let target = self.0.resolve(&asked, connect).await?;
+        let target = self.egress.resolve(&asked, connect).await?;
         let place = format!("{}:{}", asked.host, asked.port);
-        let tls = options.identity.as_ref().map_or(&self.0.tls, |own| &own.0);
-        let stream = tokio::time::timeout(connect, self.0.connect(&target, tls)).await;
+        let tls = options
+            .identity
+            .as_ref()
+            .map_or(&self.egress.tls, |own| &own.0);
+        let stream = tokio::time::timeout(connect, self.egress.connect(&target, tls)).await;
         let stream = stream
             .map_err(|_| OutboundError::TimedOut(connect))?
             .map_err(|error| unconnected(&place, &error))?;
@@ -151,7 +181,7 @@ impl From<Denied> for OutboundError {
             Denied::Private { .. } => Self::Denied(format!(
                 "{text}; the operator of the node opens such ranges with --egress-allow"
             )),
-            Denied::Url(_) | Denied::NotGranted(_) => Self::Denied(text),
+            Denied::Url(_) | Denied::NotGranted(_) | Denied::NotForTenant(_) => Self::Denied(text),
             Denied::Unknown { .. } | Denied::LookupTimeout(_) => Self::Unreachable(text),
         }
     }

@@ -119,7 +119,9 @@ impl WasiHttpHooks for Hooks {
         }
         Box::new(async move {
             let grants = &function.allowed_outbound_hosts;
-            let target = match egress.target(request.uri(), grants, timeouts.connect).await {
+            let of_tenant = meter.tenant().grants();
+            let target = egress.target(request.uri(), grants, &of_tenant, timeouts.connect);
+            let target = match target.await {
                 Ok(target) => target,
                 Err(denied) => {
                     // The codes of wasi:http carry no text.

@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::{Error, WasiBody};
-use weft_app::OutboundHost;
+use weft_app::{Grants, OutboundHost};
 
 use super::Egress;
 use super::address::is_public;
@@ -50,6 +50,8 @@ pub(super) enum Denied {
     Url(&'static str),
     #[error("the request to {0} is not granted: add that to the function's allowed_outbound_hosts")]
     NotGranted(String),
+    #[error("the request to {0} is not granted to the tenant")]
+    NotForTenant(String),
     #[error("{host} leads to {address}, which is a private or special address")]
     Private { host: String, address: IpAddr },
     #[error("{host} is not known: {why}")]
@@ -62,7 +64,7 @@ impl Denied {
     pub(super) fn into_code(self) -> Error {
         match self {
             Self::Url(_) => Error::HttpRequestUriInvalid,
-            Self::NotGranted(_) => Error::HttpRequestDenied,
+            Self::NotGranted(_) | Self::NotForTenant(_) => Error::HttpRequestDenied,
             Self::Private { .. } => Error::DestinationIpProhibited,
             Self::Unknown { why, .. } => Error::DnsError {
                 rcode: Some(why),
@@ -79,6 +81,17 @@ pub(super) struct Asked<'a> {
     /// IPv6 addresses in brackets.
     pub(super) host: &'a str,
     pub(super) port: u16,
+}
+
+impl Asked<'_> {
+    pub(super) fn check_tenant(&self, grants: &Grants) -> Result<(), Denied> {
+        let &Asked { https, host, port } = self;
+        if grants.allows_host(https, host, port) {
+            return Ok(());
+        }
+        let scheme = if https { "https" } else { "http" };
+        Err(Denied::NotForTenant(format!("{scheme}://{host}:{port}")))
+    }
 }
 
 /// Why there is no connection.
@@ -133,6 +146,7 @@ impl Egress {
         &self,
         uri: &Uri,
         grants: &[OutboundHost],
+        of_tenant: &Grants,
         timeout: Duration,
     ) -> Result<Target, Denied> {
         let asked = asked(uri)?;
@@ -142,6 +156,7 @@ impl Egress {
             let scheme = if https { "https" } else { "http" };
             return Err(Denied::NotGranted(format!("{scheme}://{host}:{port}")));
         }
+        asked.check_tenant(of_tenant)?;
         self.resolve(&asked, timeout).await
     }
 

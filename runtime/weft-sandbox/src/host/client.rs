@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use weft_app::Reach;
 use weft_id::{AppId, InstanceId};
 use weft_orchestration::{Limits, Payload, Status, Timestamp};
 
@@ -56,8 +57,11 @@ impl Host for State {
         instance: Option<String>,
     ) -> wasmtime::Result<Result<String, Error>> {
         let (access, max) = (self.client(), self.bounds.payload_bytes_max);
+        let granted = self.may(Reach::Function, &name);
+        let input = self.logs.redact(input);
         let start = async {
             let (client, app) = access?;
+            granted.map_err(Error::Invalid)?;
             let instance = instance.as_deref().map(parse).transpose()?;
             check_name("an orchestrator", &name)?;
             let input = payload(max, input)?;
@@ -103,6 +107,7 @@ impl Host for State {
         payload: String,
     ) -> wasmtime::Result<Result<(), Error>> {
         let (access, max) = (self.client(), self.bounds.payload_bytes_max);
+        let payload = self.logs.redact(payload);
         let raise = async {
             let (client, app) = access?;
             let instance = parse(&instance)?;

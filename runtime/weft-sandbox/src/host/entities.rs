@@ -1,6 +1,7 @@
 //! `weft:functions/entities` for orchestrators and `weft:functions/entity-client` for HTTP functions
 //! and activities.
 
+use weft_app::Reach;
 use weft_id::EntityId;
 use weft_orchestration::{TaskHandle, Timestamp};
 
@@ -55,9 +56,16 @@ impl entity_client::Host for State {
         at_ms: Option<f64>,
     ) -> wasmtime::Result<Result<(), Error>> {
         let (access, max) = (self.client(), self.bounds.payload_bytes_max);
+        let found = entity_id(&entity);
+        let granted = match &found {
+            Ok(entity) => self.may(Reach::Function, entity.name()),
+            Err(_) => Ok(()),
+        };
+        let input = self.logs.redact(input);
         let signal = async {
             let (client, app) = access?;
-            let entity = entity_id(&entity).map_err(Error::Invalid)?;
+            let entity = found.map_err(Error::Invalid)?;
+            granted.map_err(Error::Invalid)?;
             let at = time(at_ms).map_err(Error::Invalid)?;
             check_name("an operation", &operation)?;
             let input = payload(max, input)?;

@@ -1,6 +1,7 @@
 //! `wasi:keyvalue`: pairs of the guest's own app.
 
 use wasmtime::component::Resource;
+use weft_app::Reach;
 
 use crate::bindings::wasi::keyvalue::atomics;
 use crate::bindings::wasi::keyvalue::store::{Error, Host, HostBucket, KeyResponse};
@@ -30,13 +31,19 @@ impl Host for State {
                 ))));
             }
         }
+        if self.may(Reach::KeyValue, &identifier).is_err() {
+            return Ok(Err(Error::AccessDenied));
+        }
         Ok(Ok(self.table.push(Bucket(identifier))?))
     }
 }
 
 impl State {
-    fn bucket(&self, bucket: &Resource<Bucket>) -> wasmtime::Result<String> {
-        Ok(self.table.get(bucket)?.0.clone())
+    /// The name of a bucket that may still be used.
+    fn bucket(&self, bucket: &Resource<Bucket>) -> wasmtime::Result<Result<String, Error>> {
+        let name = self.table.get(bucket)?.0.clone();
+        let may = self.may(Reach::KeyValue, &name);
+        Ok(may.map(|()| name).map_err(|_| Error::AccessDenied))
     }
 }
 
@@ -50,7 +57,10 @@ impl HostBucket for State {
         bucket: Resource<Bucket>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
-        let bucket = self.bucket(&bucket)?;
+        let bucket = match self.bucket(&bucket)? {
+            Ok(bucket) => bucket,
+            Err(denied) => return Ok(Err(denied)),
+        };
         let store = &self.services.key_value;
         let value = store.kv_get(&self.call.app, &bucket, &key).await;
         Ok(value.map_err(|error| failed(&error)))
@@ -62,7 +72,10 @@ impl HostBucket for State {
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let bucket = self.bucket(&bucket)?;
+        let bucket = match self.bucket(&bucket)? {
+            Ok(bucket) => bucket,
+            Err(denied) => return Ok(Err(denied)),
+        };
         let store = &self.services.key_value;
         let done = store.kv_set(&self.call.app, &bucket, &key, &value).await;
         Ok(done.map_err(|error| failed(&error)))
@@ -73,7 +86,10 @@ impl HostBucket for State {
         bucket: Resource<Bucket>,
         key: String,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let bucket = self.bucket(&bucket)?;
+        let bucket = match self.bucket(&bucket)? {
+            Ok(bucket) => bucket,
+            Err(denied) => return Ok(Err(denied)),
+        };
         let store = &self.services.key_value;
         let done = store.kv_delete(&self.call.app, &bucket, &key).await;
         Ok(done.map_err(|error| failed(&error)))
@@ -93,7 +109,10 @@ impl HostBucket for State {
         bucket: Resource<Bucket>,
         cursor: Option<u64>,
     ) -> wasmtime::Result<Result<KeyResponse, Error>> {
-        let bucket = self.bucket(&bucket)?;
+        let bucket = match self.bucket(&bucket)? {
+            Ok(bucket) => bucket,
+            Err(denied) => return Ok(Err(denied)),
+        };
         let after = match cursor {
             None => None,
             Some(cursor) => {
@@ -135,7 +154,10 @@ impl atomics::Host for State {
         key: String,
         delta: u64,
     ) -> wasmtime::Result<Result<u64, Error>> {
-        let bucket = self.bucket(&bucket)?;
+        let bucket = match self.bucket(&bucket)? {
+            Ok(bucket) => bucket,
+            Err(denied) => return Ok(Err(denied)),
+        };
         let Ok(delta) = i64::try_from(delta) else {
             return Ok(Err(Error::Other(format!("{delta} is too large a step"))));
         };

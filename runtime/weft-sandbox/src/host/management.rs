@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use weft_app::Reach;
 use weft_id::AppId;
 use weft_orchestration::{Status, Timestamp};
 use weft_store::{EntityFilter, Family, Filter, IdReuse, PageRequest};
@@ -34,8 +35,11 @@ impl Host for State {
         options: management::StartOptions,
     ) -> wasmtime::Result<Result<String, Error>> {
         let (access, max) = (self.management(), self.bounds.payload_bytes_max);
+        let granted = self.may(Reach::Function, &name);
+        let input = self.logs.redact(input);
         let start = async {
             let (management, app) = access?;
+            granted.map_err(Error::Invalid)?;
             check_name("an orchestrator", &name)?;
             let input = payload(max, input)?;
             let options = start_options(options)?;

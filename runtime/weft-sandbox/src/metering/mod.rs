@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use weft_app::Quota;
+use weft_app::{Grants, Quota};
 use weft_id::{App, AppId, Function, Tenant};
 
 use bucket::Bucket;
@@ -32,6 +32,8 @@ pub struct Metering(Arc<Inner>);
 struct Inner {
     /// What holds where a tenant's own quota says nothing.
     default: Quota,
+    /// What the operator lets anybody reach.
+    policy: Grants,
     tenants: RwLock<HashMap<Tenant, Arc<TenantMeter>>>,
 }
 
@@ -47,11 +49,13 @@ pub struct Limited {
 }
 
 impl Metering {
-    /// `default` holds where the quota of a tenant says nothing.
+    /// `default` holds where the quota of a tenant says nothing, `policy` beside what is granted to
+    /// a tenant.
     #[must_use]
-    pub fn new(default: Quota) -> Self {
+    pub fn new(default: Quota, policy: Grants) -> Self {
         Self(Arc::new(Inner {
             default,
+            policy,
             tenants: RwLock::default(),
         }))
     }
@@ -73,7 +77,7 @@ impl Metering {
             .tenants
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(TenantMeter::new(self.0.default));
+        let new = || Arc::new(TenantMeter::new(self.0.default, &self.0.policy));
         Arc::clone(tenants.entry(tenant.clone()).or_insert_with(new))
     }
 
@@ -98,6 +102,19 @@ impl Metering {
         self.of(tenant).set_quota(own.over(self.0.default));
     }
 
+    /// Lets a tenant reach what it is granted, within the operator's policy, from now on.
+    pub fn set_grants(&self, tenant: &Tenant, own: &Grants) {
+        let grants = Arc::new(own.meet(&self.0.policy));
+        let meter = self.of(tenant);
+        *meter.grants.write().unwrap_or_else(PoisonError::into_inner) = grants;
+    }
+
+    /// What the operator lets anybody reach.
+    #[must_use]
+    pub fn policy(&self) -> &Grants {
+        &self.0.policy
+    }
+
     /// Drops the meter of a tenant that is gone.
     pub fn forget(&self, tenant: &Tenant) {
         let mut tenants = self
@@ -110,7 +127,10 @@ impl Metering {
 
     /// For what runs for nobody.
     pub(crate) fn nobody() -> CallMeter {
-        CallMeter::new(Arc::new(TenantMeter::new(Quota::default())), Arc::default())
+        CallMeter::new(
+            Arc::new(TenantMeter::new(Quota::default(), &Grants::default())),
+            Arc::default(),
+        )
     }
 
     pub(crate) fn call(&self, app: &AppId, function: &Function) -> CallMeter {
@@ -124,6 +144,7 @@ impl Metering {
 #[derive(Debug)]
 pub struct TenantMeter {
     quota: RwLock<Quota>,
+    grants: RwLock<Arc<Grants>>,
     requests: Bucket,
     cpu_us: Bucket,
     egress: Bucket,
@@ -186,9 +207,10 @@ impl Used {
 }
 
 impl TenantMeter {
-    fn new(quota: Quota) -> Self {
+    fn new(quota: Quota, policy: &Grants) -> Self {
         let meter = Self {
             quota: RwLock::default(),
+            grants: RwLock::new(Arc::new(policy.clone())),
             requests: Bucket::new(Duration::from_secs(1)),
             cpu_us: Bucket::new(BURST),
             egress: Bucket::new(BURST),
@@ -222,6 +244,13 @@ impl TenantMeter {
     #[must_use]
     pub fn quota(&self) -> Quota {
         *self.quota.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the tenant may reach: what it is granted within the operator's policy.
+    #[must_use]
+    pub fn grants(&self) -> Arc<Grants> {
+        let grants = self.grants.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&grants)
     }
 
     /// Counts a request of the tenant against its rate.
@@ -344,7 +373,7 @@ mod tests {
     use super::*;
 
     fn metering(quota: Quota) -> Metering {
-        Metering::new(quota)
+        Metering::new(quota, Grants::default())
     }
 
     #[test]

@@ -12,7 +12,7 @@ use weft_id::{AppId, EntityId, InstanceId};
 use weft_orchestration::{Payload, Status, Timestamp};
 use weft_sandbox::{
     Client, ClientError, Components, Config, Control, GuestLimits, InstanceStatus, Invocation,
-    LogRecord, LogSink, Management, Metering, Sandbox, Services, StartOptions,
+    LogRecord, LogSink, Management, Metering, Sandbox, Secrets, Services, StartOptions,
 };
 use weft_store::{Digest, EntityFilter, EntityPage, Error, Family, Filter, KeyValue, PageRequest};
 
@@ -27,6 +27,8 @@ pub(crate) struct World {
     wasm: Mutex<HashMap<Digest, Vec<u8>>>,
     logs: Mutex<Vec<LogRecord>>,
     pairs: Mutex<BTreeMap<(AppId, String, String), Vec<u8>>>,
+    pub(crate) secrets: Mutex<BTreeMap<String, String>>,
+    pub(crate) metering: Metering,
 }
 
 impl Fixture {
@@ -50,7 +52,8 @@ impl Fixture {
             key_value: world.clone(),
             payloads: Arc::new(weft_store::MemoryStore::new()),
             log: world.clone(),
-            metering: Metering::default(),
+            secrets: world.clone(),
+            metering: world.metering.clone(),
         };
         let compiler = PathBuf::from(env!("CARGO_BIN_EXE_weft-compile"));
         let mut config = Config::new(compiler, [7; 32]);
@@ -109,6 +112,7 @@ pub(crate) fn function(name: &str) -> Function {
             requests_per_instance: 1,
         },
         allowed_outbound_hosts: Vec::new(),
+        capabilities: weft_app::Grants::default(),
         env: BTreeMap::new(),
         description: None,
         input_schema: None,
@@ -142,6 +146,13 @@ impl Components for World {
 impl LogSink for World {
     fn log(&self, record: LogRecord) {
         self.logs.lock().unwrap().push(record);
+    }
+}
+
+#[async_trait]
+impl Secrets for World {
+    async fn of_app(&self, _: &AppId) -> Result<Arc<BTreeMap<String, String>>, String> {
+        Ok(Arc::new(self.secrets.lock().unwrap().clone()))
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod activities;
 mod apart;
+mod capabilities;
 mod fixture;
 mod http;
 mod orchestrators;

@@ -12,9 +12,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use weft_api::Kept;
-use weft_app::{Deployment, Quota};
+use weft_app::{Deployment, Grants, Quota};
 use weft_id::{AppId, Tenant};
 use weft_orchestration::Payload;
 use weft_sandbox::Metering;
@@ -141,10 +142,12 @@ impl Quotas {
             && all.iter().all(|(other, _)| other != tenant)
         {
             self.metering.set_quota(tenant, Quota::default());
+            self.metering.set_grants(tenant, &Grants::default());
         }
         for (tenant, terms) in all {
             if changed.is_none_or(|changed| *changed == tenant) {
-                self.metering.set_quota(&tenant, quota(terms.quota)?);
+                self.metering.set_quota(&tenant, read(terms.quota)?);
+                self.metering.set_grants(&tenant, &read(terms.grants)?);
             }
         }
         if let Some(tenant) = changed
@@ -395,13 +398,13 @@ fn parse(deployment: &Payload) -> Result<Deployment, Error> {
     })
 }
 
-fn quota(stored: Option<Payload>) -> Result<Quota, Error> {
+fn read<T: DeserializeOwned + Default>(stored: Option<Payload>) -> Result<T, Error> {
     let Some(stored) = stored else {
-        return Ok(Quota::default());
+        return Ok(T::default());
     };
     let text = stored.text().unwrap_or_default();
     serde_json::from_str(text).map_err(|error| Error::Broken {
-        reason: format!("a quota cannot be read: {error}"),
+        reason: format!("terms of a tenant cannot be read: {error}"),
     })
 }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use weft_app::{Deployment, FunctionKind, Workflow};
+use weft_app::{Deployment, FunctionKind, Grants, Reach, Workflow};
 use weft_connector::{Components, Connector, Failed, Surroundings};
 use weft_id::AppId;
 use weft_orchestration::{Failure, Payload, failure_kind};
-use weft_sandbox::Sandbox;
+use weft_sandbox::{Metering, Sandbox};
 use weft_store::{Instance, RevisionId, Store, fill_in};
 use weft_worker::ActivityCall;
 use weft_workflow::trigger::{WATCH, WatchState};
@@ -24,6 +24,7 @@ pub(crate) struct Connected {
     pub(crate) deployments: Arc<Deployments>,
     pub(crate) vaults: Arc<Vaults>,
     pub(crate) sandbox: Sandbox,
+    pub(crate) metering: Metering,
 }
 
 impl Connected {
@@ -68,9 +69,11 @@ impl Connected {
             deployments: Arc::clone(&self.deployments),
             sandbox: self.sandbox.clone(),
         });
-        let around = surroundings(&workflow, &of_app, components);
+        let tenant = self.metering.of(&app.tenant);
+        let around = surroundings(&workflow, &of_app, &tenant.grants(), components);
         let input = call.input.text().ok_or_else(|| missing(&call.input))?;
-        let done = self.connector.call(&call.name, input, &around).await;
+        let connector = self.connector.of_tenant(tenant);
+        let done = connector.call(&call.name, input, &around).await;
         done.map(Payload::from).map_err(|failed| Failure {
             retryable: failed.retryable,
             ..Failure::permanent(failed.code, failed.message)
@@ -93,24 +96,44 @@ fn workflow_of(instance: &Instance) -> Option<String> {
     Some(instance.name.clone())
 }
 
-/// The workflow's own settings come before the app's secrets.
+/// Those of the values whose names are granted.
+fn granted(
+    values: &Arc<BTreeMap<String, String>>,
+    grants: &Grants,
+    reach: Reach,
+) -> Arc<BTreeMap<String, String>> {
+    if values.keys().all(|name| grants.allows(reach, name)) {
+        return Arc::clone(values);
+    }
+    let granted = values.iter().filter(|(name, _)| grants.allows(reach, name));
+    Arc::new(
+        granted
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+    )
+}
+
+/// The workflow's own settings come before the app's secrets. What the tenant is not granted is as
+/// if it were not there.
 fn surroundings(
     workflow: &Workflow,
     of_app: &OfApp,
+    grants: &Grants,
     components: Arc<dyn Components>,
 ) -> Surroundings {
     let parts = workflow.parts();
+    let secrets = granted(&of_app.secrets, grants, Reach::Secret);
     let settings = match parts.app_settings.is_empty() {
-        true => Arc::clone(&of_app.secrets),
+        true => secrets,
         false => {
-            let mut all: BTreeMap<_, _> = of_app.secrets.as_ref().clone();
+            let mut all: BTreeMap<_, _> = secrets.as_ref().clone();
             all.extend(parts.app_settings);
             Arc::new(all)
         }
     };
     Surroundings {
         settings,
-        connections: Arc::clone(&of_app.connections),
+        connections: granted(&of_app.connections, grants, Reach::Connection),
         workflow_connections: parts.connections.map(Arc::from),
         workflow_parameters: parts.parameters.map(Arc::from),
         artifacts: Arc::new(parts.artifacts),

@@ -76,3 +76,26 @@ async fn functions_start_what_is_in_a_worker_and_workflows() {
         .until_status("default", &started().await, "Completed")
         .await;
 }
+
+#[tokio::test]
+async fn what_manages_instances_over_grpc_is_written_down() {
+    let session = Session::new(Node::in_memory());
+    let mut worker = Worker::connect(&session.node).await;
+    let instance = crate::durable_worker::start(&mut worker.client, "steps", "3").await;
+    let terminate = weft_durabletask::proto::TerminateRequest {
+        instance_id: instance,
+        ..Default::default()
+    };
+    worker.client.terminate_instance(terminate).await.unwrap();
+    let audit = session.send(session.admin(Method::GET, "/audit")).await;
+    let audit = audit.expect(200).json();
+    let entry = &audit["entries"][0];
+    let shown = (&entry["action"], &entry["target"], &entry["status"]);
+    let expected = (
+        json!("terminate instance"),
+        json!("apps/default/instances"),
+        json!(200),
+    );
+    assert_eq!(shown, (&expected.0, &expected.1, &expected.2), "{audit}");
+    assert_eq!(audit["entries"].as_array().unwrap().len(), 1, "{audit}");
+}

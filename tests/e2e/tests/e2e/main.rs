@@ -8,6 +8,7 @@
 
 mod backup;
 mod bad_starts;
+mod canary;
 mod cli;
 mod compatibility;
 mod control;

@@ -432,3 +432,79 @@ async fn tenants_are_managed_by_file_and_command_and_all_of_it_is_written_down()
     assert!(!audit.to_string().contains(secret));
     assert!(done(&["audit", "--tenant", "acme"]).contains("rotate key"));
 }
+
+/// What workflows and functions reach follows the grants of their tenant and the operator's policy.
+#[tokio::test]
+async fn grants_and_the_policy_are_kept_to_at_every_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("weft.server.toml");
+    let text = "[policy]\noutbound_hosts = [\"http://127.0.0.1:*\"]\n";
+    std::fs::write(&file, text).unwrap();
+    let args = [
+        "--config",
+        file.to_str().unwrap(),
+        "--egress-allow",
+        "127.0.0.0/8",
+    ];
+    let session = node(&args).await;
+    let fetch = format!("/api/fetch?{}/api/hello", session.node.http());
+    get(&session, &fetch).await.expect(200);
+    let grants = |value: Value| {
+        let request = session.admin(Method::PUT, "/tenants/default/grants");
+        session.send(request.json(&value))
+    };
+    grants(json!({"outbound_hosts": ["https://*.example"]}))
+        .await
+        .expect(200);
+    let denied = get(&session, &fetch).await.expect(502);
+    assert!(
+        denied.text().contains("HttpRequestDenied"),
+        "{}",
+        denied.text()
+    );
+    let inspect = |args: &[&str]| {
+        let (code, said) = weft(&session.node, dir.path(), args);
+        assert_eq!(code, 0, "{said}");
+        said
+    };
+    let shown = inspect(&["inspect", "--function", "bad", "--app", "default"]);
+    let line = shown
+        .lines()
+        .find(|line| line.starts_with("outbound_hosts"));
+    let cells: Vec<_> = line.unwrap().split_whitespace().collect();
+    assert_eq!(
+        cells[1..],
+        ["http://127.0.0.1:*", "nothing", "nothing"],
+        "{shown}"
+    );
+    grants(json!({"outbound_hosts": ["*://*:*"]}))
+        .await
+        .expect(200);
+    get(&session, &fetch).await.expect(200);
+
+    // The policy closes what the operator opened by address for a workflow as well.
+    let action = |host: &str| {
+        let port = session.node.http().rsplit_once(':').unwrap().1.to_owned();
+        json!({"definition": {
+            "triggers": {"manual": {"type": "Request", "kind": "Http"}},
+            "actions": {"Call": {"type": "Http", "inputs": {
+                "method": "GET", "uri": format!("http://{host}:{port}/api/hello"),
+                "retryPolicy": {"type": "none"}}}},
+        }})
+    };
+    for (name, host, status) in [
+        ("open", "127.0.0.1", "Completed"),
+        ("closed", "127.0.0.2", "Failed"),
+    ] {
+        let request = session.admin(Method::PUT, &format!("/apps/default/workflows/{name}"));
+        let answer = session.send(request.json(&action(host))).await;
+        assert!(answer.status.is_success(), "{answer:?}");
+        session.start("default", name, name, &Value::Null).await;
+        session.until_status("default", name, status).await;
+        let history = json!(session.history("default", name).await).to_string();
+        let refused = history.contains("is not granted to the tenant");
+        assert_eq!(refused, name == "closed", "{history}");
+    }
+    let shown = inspect(&["tenants", "grants", "default"]);
+    assert!(shown.contains("*://*:*"), "{shown}");
+}

@@ -14,7 +14,7 @@ use weft_id::{AppId, EntityId, InstanceId};
 use weft_orchestration::{Payload, Timestamp};
 use weft_sandbox::{
     ActivityCall, Client, ClientError, Components, Config, Control, InstanceStatus, Invocation,
-    LogRecord, LogSink, Management, Metering, Sandbox, Services, StartOptions,
+    LogRecord, LogSink, Management, Metering, Sandbox, Secrets, Services, StartOptions,
 };
 use weft_store::{Digest, EntityFilter, EntityPage, Family, Filter, MemoryStore, PageRequest};
 use weft_testkit::guests::{component, guest};
@@ -39,6 +39,7 @@ pub(crate) async fn measure(plan: Plan, report: &mut Report) -> anyhow::Result<(
         key_value: Arc::new(MemoryStore::new()),
         payloads: Arc::new(MemoryStore::new()),
         log: Arc::new(Unread),
+        secrets: Arc::new(NoInstances),
         metering: Metering::default(),
     };
     let dir = tempfile::tempdir()?;
@@ -134,6 +135,7 @@ fn call(wasm: &[u8], name: &str, kind: FunctionKind) -> anyhow::Result<Invocatio
             trigger: None,
             limits: Limits::default(),
             allowed_outbound_hosts: Vec::new(),
+            capabilities: weft_app::Grants::default(),
             env: BTreeMap::new(),
             description: None,
             input_schema: None,
@@ -172,6 +174,13 @@ fn none<T>() -> Result<T, ClientError> {
     Err(ClientError::Unavailable(
         "there are no orchestrations here".to_owned(),
     ))
+}
+
+#[async_trait]
+impl Secrets for NoInstances {
+    async fn of_app(&self, _: &AppId) -> Result<Arc<BTreeMap<String, String>>, String> {
+        Ok(Arc::default())
+    }
 }
 
 #[async_trait]

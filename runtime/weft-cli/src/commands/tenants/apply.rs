@@ -37,6 +37,10 @@ pub(super) async fn run(args: &Args, target: &Target) -> Result<()> {
             let request = client.request(Method::PUT, &format!("{path}/quota"));
             client.json(request.json(quota)).await?;
         }
+        if let Some(grants) = &settings.grants {
+            let request = client.request(Method::PUT, &format!("{path}/grants"));
+            client.json(request.json(grants)).await?;
+        }
     }
     let names: Vec<String> = read.tenants.keys().map(ToString::to_string).collect();
     if target.json {

@@ -3,6 +3,7 @@
 mod apply;
 mod create;
 mod delete;
+mod grants;
 mod list;
 mod quota;
 
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Delete(delete::Args),
     /// Show a tenant's quota, and change it
     Quota(quota::Args),
+    /// Show what a tenant may reach, and change it
+    Grants(grants::Args),
     /// Add tenants and set their terms, as a file says
     Apply(apply::Args),
 }
@@ -30,6 +33,7 @@ pub(crate) async fn run(command: Command, target: &Target) -> Result<()> {
         Command::List => list::run(target).await,
         Command::Delete(args) => delete::run(&args, target).await,
         Command::Quota(args) => quota::run(&args, target).await,
+        Command::Grants(args) => grants::run(&args, target).await,
         Command::Apply(args) => apply::run(&args, target).await,
     }
 }
