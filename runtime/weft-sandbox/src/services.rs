@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use weft_id::{AppId, EntityId, Function, InstanceId};
 use weft_orchestration::{Payload, Status, Timestamp};
 use weft_store::{
-    Digest, EntityFilter, EntityPage, Family, Filter, IdReuse, KeyValue, LargePayloads, PageRequest,
+    Blobs, Digest, EntityFilter, EntityPage, Family, Filter, IdReuse, KeyValue, LargePayloads,
+    PageRequest,
 };
 
 use crate::metering::Metering;
@@ -19,6 +20,7 @@ pub struct Services {
     pub client: Arc<dyn Client>,
     pub management: Arc<dyn Management>,
     pub key_value: Arc<dyn KeyValue>,
+    pub blobs: Arc<dyn Blobs>,
     /// What replays name and guests are to read.
     pub payloads: Arc<dyn LargePayloads>,
     pub log: Arc<dyn LogSink>,

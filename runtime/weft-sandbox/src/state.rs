@@ -24,6 +24,7 @@ use crate::egress::{Egress, Hooks};
 use crate::engine::TICK;
 use crate::entity::Operating;
 use crate::execution::Durable;
+use crate::host::blobstore::{IncomingValue, OutgoingValue};
 use crate::logs::Logs;
 use crate::metering::{CallMeter, Limited};
 use crate::services::{LogLevel, Services};
@@ -199,7 +200,7 @@ impl State {
     /// instance, and handles that a guest forgets add up.
     pub(crate) fn is_at_rest(&mut self) -> bool {
         let held: Vec<_> = self.table.iter_mut().collect();
-        let of_http = |held: &&mut (dyn Any + Send)| {
+        let of_a_request = |held: &&mut (dyn Any + Send)| {
             held.is::<HostIncomingRequest>()
                 || held.is::<HostIncomingBody>()
                 || held.is::<HostOutgoingResponse>()
@@ -207,8 +208,10 @@ impl State {
                 || held.is::<HostOutgoingRequest>()
                 || held.is::<HostFutureIncomingResponse>()
                 || held.is::<HostIncomingResponse>()
+                || held.is::<IncomingValue>()
+                || held.is::<OutgoingValue>()
         };
-        held.len() <= HELD_AT_REST_MAX && !held.iter().any(of_http)
+        held.len() <= HELD_AT_REST_MAX && !held.iter().any(of_a_request)
     }
 
     /// Called at each epoch while the guest computes.

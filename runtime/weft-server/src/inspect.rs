@@ -67,6 +67,7 @@ pub async fn inspect(
     let services = Services {
         components: Arc::new(StoredComponents(Arc::clone(&store))),
         key_value: Arc::clone(&store) as _,
+        blobs: Arc::clone(&store) as _,
         payloads: store as _,
         log: Arc::new(BookSink {
             book: Arc::new(LogBook::default()),

@@ -43,12 +43,14 @@ impl Fixture {
 
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let world = Arc::new(World::default());
+        let blobs = Arc::new(weft_store::MemoryStore::new());
         let services = Services {
             components: world.clone(),
             client: world.clone(),
             management: world.clone(),
             key_value: world.clone(),
-            payloads: Arc::new(weft_store::MemoryStore::new()),
+            blobs: blobs.clone(),
+            payloads: blobs,
             log: world.clone(),
             metering: Metering::default(),
         };
