@@ -119,7 +119,7 @@ impl Drop for Begun {
     }
 }
 
-async fn write_part(
+async fn append(
     blobs: Arc<dyn Blobs>,
     app: AppId,
     begun: Option<Begun>,
@@ -166,7 +166,7 @@ impl Draft {
             if full && state.writing.is_none() && state.failed.is_none() {
                 let part = std::mem::take(&mut state.buffer);
                 let (blobs, app) = (Arc::clone(&self.blobs), self.app.clone());
-                let writing = write_part(blobs, app, state.begun.take(), part);
+                let writing = append(blobs, app, state.begun.take(), part);
                 state.writing = Some(tokio::spawn(writing));
             }
         }
