@@ -21,6 +21,7 @@ use weft_workflow::run::CallbackKey;
 use weft_workflow::trigger::{Entry, Told, WATCH};
 
 use crate::deployments::Deployments;
+use crate::outputs;
 use crate::quota::Quotas;
 use crate::runner::run_bytes_max;
 use crate::served::Served;
@@ -74,8 +75,9 @@ impl Host for ApiHost {
             .activity(invocation, call.input, ActivityCall::direct())
             .await
             .map_err(failed)?;
+        let output = outputs::checked(ran.result).await;
         Ok(Invoked {
-            output: ran.result.map_err(InvokeError::Failed)?,
+            output: output.map_err(InvokeError::Failed)?,
             duration_us: micros(ran.usage.duration),
             cpu_us: Some(micros(ran.usage.busy)),
             memory_bytes: ran.usage.memory_bytes,
