@@ -87,11 +87,18 @@ impl Blobs for SqliteStore {
         .await
     }
 
-    async fn append_blob(&self, blob: BlobId, part: u32, bytes: Vec<u8>) -> Result<(), Error> {
-        let number = of_u64(blob.0);
+    async fn append_blob(
+        &self,
+        app: &AppId,
+        blob: BlobId,
+        part: u32,
+        bytes: Vec<u8>,
+    ) -> Result<(), Error> {
+        let (app, number) = (app.clone(), of_u64(blob.0));
         self.write(move |tx| {
-            let sql = "SELECT app FROM blob_begun WHERE number = ?1";
-            let app = tx.number(sql, [number])?.ok_or(Error::NotFound)?;
+            let app = tx.app(&app)?.ok_or(Error::NotFound)?;
+            let sql = "SELECT 1 FROM blob_begun WHERE number = ?1 AND app = ?2";
+            tx.number(sql, [number, app])?.ok_or(Error::NotFound)?;
             let size = bytes.len() as u64;
             BlobLimits::check_room(tx.blob_usage(app)?, size)?;
             tx.insert_bytes(number, part, &bytes)?;
@@ -108,7 +115,7 @@ impl Blobs for SqliteStore {
         self.write(move |tx| put(tx, &app, &new)).await
     }
 
-    fn give_up_blob(&self, blob: BlobId) {
+    fn give_up_blob(&self, _app: &AppId, blob: BlobId) {
         self.give_up(vec![of_u64(blob.0)]);
     }
 

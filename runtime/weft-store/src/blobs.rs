@@ -43,9 +43,15 @@ pub trait Blobs: Send + Sync {
     /// Writes the next part, of [`BlobLimits::PART_BYTES`], of an object that was begun.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where it was given up; [`Error::TooLarge`] past a bound of
-    /// [`BlobLimits`].
-    async fn append_blob(&self, blob: BlobId, part: u32, bytes: Vec<u8>) -> Result<(), Error>;
+    /// [`Error::NotFound`] where it was given up or is another app's; [`Error::TooLarge`] past a
+    /// bound of [`BlobLimits`].
+    async fn append_blob(
+        &self,
+        app: &AppId,
+        blob: BlobId,
+        part: u32,
+        bytes: Vec<u8>,
+    ) -> Result<(), Error>;
 
     /// Puts an object into a container, in place of what has its name there.
     ///
@@ -55,7 +61,7 @@ pub trait Blobs: Send + Sync {
     async fn put_blob(&self, app: &AppId, new: NewBlob) -> Result<(), Error>;
 
     /// Gives up an object that was begun and not put anywhere. Its parts are removed later.
-    fn give_up_blob(&self, blob: BlobId);
+    fn give_up_blob(&self, app: &AppId, blob: BlobId);
 
     /// What an object is; `None` where there is none of that name.
     async fn blob(&self, app: &AppId, container: &str, name: &str) -> Result<Option<Blob>, Error>;

@@ -12,12 +12,12 @@ use tokio::time::Instant;
 use weft_id::{AppId, EntityId, ExecutionId, InstanceKey, Tenant};
 use weft_orchestration::{Event, Failure, Kept, Message, Payload, Timestamp};
 use weft_store::{
-    Apps, Blob, BlobId, Blobs, Audit, AuditEntry, AuditFilter, AuditOutcome, AuditSeq, Digest, Ending, Entities,
-    EntityFilter, EntityPage, EntityView, Error, Family, Filter, Instance, Instances, KeyId,
-    KeyRecord, KeyValue, Keys, LargePayloads, Lease, Loaded, MessageSeq, NewAudit, NewBlob, NewInstance,
-    NewRevision, NodeId, Page, PageRequest, PendingTask, PendingTimer, Purged, Recorded, Revision,
-    RevisionId, Sealed, SealedKind, SetTerms, Shard, Store, Stored, TaskSeq, Tenants, Terms,
-    TurnCommit, Vault, Wakeup, Work,
+    Apps, Audit, AuditEntry, AuditFilter, AuditOutcome, AuditSeq, Blob, BlobId, Blobs, Digest,
+    Ending, Entities, EntityFilter, EntityPage, EntityView, Error, Family, Filter, Instance,
+    Instances, KeyId, KeyRecord, KeyValue, Keys, LargePayloads, Lease, Loaded, MessageSeq,
+    NewAudit, NewBlob, NewInstance, NewRevision, NodeId, Page, PageRequest, PendingTask,
+    PendingTimer, Purged, Recorded, Revision, RevisionId, Sealed, SealedKind, SetTerms, Shard,
+    Store, Stored, TaskSeq, Tenants, Terms, TurnCommit, Vault, Wakeup, Work,
 };
 
 use crate::crash::Crash;
@@ -587,16 +587,22 @@ impl Blobs for FaultyStore {
         self.inner.begin_blob(app).await
     }
 
-    async fn append_blob(&self, blob: BlobId, part: u32, bytes: Vec<u8>) -> Result<(), Error> {
-        self.inner.append_blob(blob, part, bytes).await
+    async fn append_blob(
+        &self,
+        app: &AppId,
+        blob: BlobId,
+        part: u32,
+        bytes: Vec<u8>,
+    ) -> Result<(), Error> {
+        self.inner.append_blob(app, blob, part, bytes).await
     }
 
     async fn put_blob(&self, app: &AppId, new: NewBlob) -> Result<(), Error> {
         self.inner.put_blob(app, new).await
     }
 
-    fn give_up_blob(&self, blob: BlobId) {
-        self.inner.give_up_blob(blob);
+    fn give_up_blob(&self, app: &AppId, blob: BlobId) {
+        self.inner.give_up_blob(app, blob);
     }
 
     async fn blob(&self, app: &AppId, container: &str, name: &str) -> Result<Option<Blob>, Error> {

@@ -75,7 +75,10 @@ pub async fn long_objects_are_written_in_parts_that_nobody_sees(store: &(impl St
     let id = store.begin_blob(&app).await.unwrap();
     for part in 0..3_u8 {
         let bytes = vec![part; PART];
-        store.append_blob(id, part.into(), bytes).await.unwrap();
+        store
+            .append_blob(&app, id, part.into(), bytes)
+            .await
+            .unwrap();
     }
     let names = store.blob_names(&app, "c", None, 9).await.unwrap();
     assert!(names.is_empty());
@@ -98,17 +101,20 @@ pub async fn long_objects_are_written_in_parts_that_nobody_sees(store: &(impl St
         store.put_blob(&app, long).await,
         Err(Error::NotFound)
     ));
-    store.give_up_blob(id);
+    store.give_up_blob(&app, id);
     assert!(read(store, &app, "c", "long").await.is_some());
 
     let given_up = store.begin_blob(&app).await.unwrap();
     assert_ne!(given_up, id);
-    store.append_blob(given_up, 0, vec![9; PART]).await.unwrap();
-    store.give_up_blob(given_up);
+    store
+        .append_blob(&app, given_up, 0, vec![9; PART])
+        .await
+        .unwrap();
+    store.give_up_blob(&app, given_up);
     // It is queued behind whatever was asked for before.
     let mut refused = Ok(());
     for part in 1..100 {
-        refused = store.append_blob(given_up, part, vec![9; PART]).await;
+        refused = store.append_blob(&app, given_up, part, vec![9; PART]).await;
         if refused.is_err() {
             break;
         }
@@ -121,7 +127,7 @@ pub async fn long_objects_are_written_in_parts_that_nobody_sees(store: &(impl St
         Err(Error::NotFound)
     ));
     let absent = store
-        .append_blob(BlobId(u64::MAX >> 1), 0, Vec::new())
+        .append_blob(&app, BlobId(u64::MAX >> 1), 0, Vec::new())
         .await;
     assert!(matches!(absent, Err(Error::NotFound)), "{absent:?}");
 }

@@ -1,10 +1,10 @@
 //! Objects in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use async_trait::async_trait;
-use weft_id::AppId;
+use weft_id::{AppId, Tenant};
 use weft_orchestration::Timestamp;
 
 use super::MemoryStore;
@@ -43,6 +43,19 @@ impl Objects {
     fn of(&self, app: &AppId) -> impl Iterator<Item = (&String, &Container)> {
         let own = self.containers.iter().filter(move |((of, _), _)| of == app);
         own.map(|((_, name), container)| (name, container))
+    }
+
+    /// Bytes that a tenant's apps keep.
+    pub(super) fn bytes_of(&self, tenant: &Tenant) -> u64 {
+        let own = self.apps().filter(|app| app.tenant == *tenant);
+        let own: BTreeSet<_> = own.collect();
+        own.into_iter().map(|app| self.usage(app).bytes).sum()
+    }
+
+    /// The apps that have any, some of them repeatedly.
+    pub(super) fn apps(&self) -> impl Iterator<Item = &AppId> {
+        let of_containers = self.containers.keys().map(|(app, _)| app);
+        of_containers.chain(self.begun.values())
     }
 
     fn usage(&self, app: &AppId) -> BlobUsage {
@@ -124,9 +137,16 @@ impl Blobs for MemoryStore {
         Ok(id)
     }
 
-    async fn append_blob(&self, blob: BlobId, _part: u32, bytes: Vec<u8>) -> Result<(), Error> {
+    async fn append_blob(
+        &self,
+        app: &AppId,
+        blob: BlobId,
+        _part: u32,
+        bytes: Vec<u8>,
+    ) -> Result<(), Error> {
         let objects = &mut self.state().objects;
-        let app = objects.begun.get(&blob).ok_or(Error::NotFound)?;
+        let of = objects.begun.get(&blob);
+        of.filter(|of| *of == app).ok_or(Error::NotFound)?;
         BlobLimits::check_room(objects.usage(app), bytes.len() as u64)?;
         let whole = objects.bytes.get_mut(&blob).ok_or(Error::NotFound)?;
         whole.extend_from_slice(&bytes);
@@ -171,7 +191,7 @@ impl Blobs for MemoryStore {
         Ok(())
     }
 
-    fn give_up_blob(&self, blob: BlobId) {
+    fn give_up_blob(&self, _app: &AppId, blob: BlobId) {
         let objects = &mut self.state().objects;
         if objects.begun.remove(&blob).is_some() {
             objects.bytes.remove(&blob);

@@ -108,6 +108,7 @@ struct DraftState {
 /// An object in the store that was begun. Given up where nothing comes of it.
 struct Begun {
     blobs: Arc<dyn Blobs>,
+    app: AppId,
     id: BlobId,
     parts: u32,
 }
@@ -115,7 +116,7 @@ struct Begun {
 impl Drop for Begun {
     fn drop(&mut self) {
         // Where it was put into a container, this does nothing.
-        self.blobs.give_up_blob(self.id);
+        self.blobs.give_up_blob(&self.app, self.id);
     }
 }
 
@@ -131,9 +132,13 @@ async fn append(
             id: blobs.begin_blob(&app).await.map_err(said)?,
             parts: 0,
             blobs,
+            app,
         },
     };
-    let written = begun.blobs.append_blob(begun.id, begun.parts, part).await;
+    let written = begun
+        .blobs
+        .append_blob(&begun.app, begun.id, begun.parts, part)
+        .await;
     written.map_err(said)?;
     begun.parts += 1;
     Ok(begun)
