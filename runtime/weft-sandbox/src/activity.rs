@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use weft_orchestration::{Failure, Payload};
@@ -91,14 +92,31 @@ impl Sandbox {
         let input = text_of(&input)?;
         let timeout = Duration::from_millis(call.function.limits.timeout_ms.into());
         let name = call.function.name.clone();
-        let mut store = self.store(call, Role::Activity, timeout);
+        let (mut store, prepared) = match self.prepared().take(&call) {
+            Some(ready) => {
+                let mut store = ready.store;
+                store.data_mut().begin(call.clone(), timeout);
+                store.set_epoch_deadline(1);
+                (store, Some(ready.instance))
+            }
+            None => (self.store(call.clone(), Role::Activity, timeout), None),
+        };
+        let mut cost = None;
         let of = activity::Call {
             instance_id: of.instance_id,
             idempotency_key: of.idempotency_key,
             attempt: of.attempt,
         };
         let run = async {
-            let instance = loaded.pre.instantiate_async(&mut store).await?;
+            let instance = match prepared {
+                Some(instance) => instance,
+                None => {
+                    let began = Instant::now();
+                    let made = loaded.pre.instantiate_async(&mut store).await?;
+                    cost = Some(began.elapsed());
+                    made
+                }
+            };
             let Some(indices) = indices else {
                 let called = loaded.plain.call(&mut store, &instance, &name, input);
                 return called.await.transpose();
@@ -111,7 +129,10 @@ impl Sandbox {
         let (result, busy) = timed(tokio::time::timeout(timeout, run)).await;
         meter.cpu(busy);
         let result = match result {
-            Ok(Ok(Some(result))) => result,
+            Ok(Ok(Some(result))) => {
+                self.prepare_next(call, Arc::clone(&loaded), cost);
+                result
+            }
             Ok(Ok(None)) => return Err(CallError::NoRole("function of that name")),
             Ok(Err(error)) => return Err(store.data().explain(&error)),
             Err(_) => return Err(CallError::Timeout(timeout)),

@@ -33,6 +33,7 @@ mod metering;
 mod native;
 mod plain;
 mod prepare;
+mod prepared;
 mod reuse;
 mod sandbox;
 mod services;

@@ -19,6 +19,7 @@ use crate::engine::{self, Ticker};
 use crate::loaded::Loaded;
 use crate::metering::Metering;
 use crate::native::NativeStore;
+use crate::prepared::Prepared;
 use crate::reuse::Rested;
 use crate::services::Services;
 use crate::state::{NewStore, Role, State};
@@ -41,6 +42,7 @@ struct Inner {
     egress: Arc<Egress>,
     live: Arc<AtomicU64>,
     rested: Arc<Rested>,
+    prepared: Arc<Prepared>,
 }
 
 impl fmt::Debug for Sandbox {
@@ -72,6 +74,7 @@ impl Sandbox {
             egress: Arc::new(Egress::new(config.egress_allow.clone())),
             live: Arc::new(AtomicU64::new(0)),
             rested: Arc::new(Rested::new(rested_max(&config))),
+            prepared: Arc::new(Prepared::new(&config.pool)),
             config,
         })))
     }
@@ -82,7 +85,7 @@ impl Sandbox {
         self.0.ticker.is_healthy()
     }
 
-    /// Instances that exist now, running or parked.
+    /// Instances that exist now: running, parked, kept for further requests or made ahead.
     #[must_use]
     pub fn live_instances(&self) -> u64 {
         self.0.live.load(Ordering::Relaxed)
@@ -109,6 +112,11 @@ impl Sandbox {
     /// Instances that wait for another request of their function.
     pub(crate) fn rested(&self) -> &Arc<Rested> {
         &self.0.rested
+    }
+
+    /// Instances that wait for a call of their activity.
+    pub(crate) fn prepared(&self) -> &Arc<Prepared> {
+        &self.0.prepared
     }
 
     /// A store for one call.

@@ -189,6 +189,14 @@ impl NewStore<'_> {
 }
 
 impl State {
+    /// The call begins for which the instance was made ahead.
+    pub(crate) fn begin(&mut self, call: Invocation, timeout: Duration) {
+        self.started = Instant::now();
+        self.timeout = timeout;
+        self.logs.begin(call.instance.clone());
+        self.call = call;
+    }
+
     /// A further request begins, with its own time and its own share of the log.
     pub(crate) fn begin_again(&mut self) {
         self.started = Instant::now();

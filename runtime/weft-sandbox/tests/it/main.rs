@@ -7,5 +7,6 @@ mod fixture;
 mod http;
 mod orchestrators;
 mod outbound;
+mod prepared;
 mod reuse;
 mod uploads;

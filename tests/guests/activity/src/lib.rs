@@ -50,6 +50,12 @@ impl Guest for Activities {
             "loop" => loop {
                 std::hint::black_box(());
             },
+            "loop-if" => loop {
+                if input != "true" {
+                    return Ok(input);
+                }
+                std::hint::black_box(());
+            },
             "sleep" => {
                 std::thread::sleep(std::time::Duration::from_secs(3600));
                 Ok(input)
@@ -80,6 +86,12 @@ impl Guest for Activities {
                 Ok(input)
             }
             "big" => Ok("x".repeat(80 << 20)),
+            "count" => {
+                static CALLS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
+                let calls = CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                println!("call {calls}");
+                Ok(calls.to_string())
+            }
             "env" => Ok(format!(
                 "{:?}",
                 (
