@@ -1,25 +1,13 @@
-/* The canonical ABI of components, as far as the interfaces of the platform need it, and JSON. */
+/* Functions, orchestrators, entities and key-value storage; and JSON. */
 #include "weft.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "weft_abi.h"
 
 static weft_failure failure;
-
-static void *take(size_t size) {
-  void *memory = calloc(1, size ? size : 1);
-  if (!memory) abort();
-  return memory;
-}
-
-static char *copy(const char *text, size_t length) {
-  char *made = take(length + 1);
-  memcpy(made, text, length);
-  return made;
-}
 
 char *weft_format(const char *format, ...) {
   va_list values;
@@ -208,24 +196,10 @@ char *weft_json_quote(const char *text) {
 
 /* ---- The platform ---- */
 
-#define IMPORT(module, name) __attribute__((import_module(module), import_name(name)))
-#define EXPORT(name) __attribute__((export_name(name)))
 #define DURABLE "weft:functions/durable@0.1.0"
 #define ENTITIES "weft:functions/entities@0.1.0"
 #define CONTEXT "weft:functions/entity-context@0.1.0"
-#define CLIENT "weft:functions/client@0.1.0"
 #define STORE "wasi:keyvalue/store@0.2.0-draft"
-
-/* A string as the ABI has it, and an optional one. */
-typedef struct { const char *data; size_t length; } text;
-typedef struct { bool some; text value; } optional;
-
-static text of(const char *value) { return (text){value, strlen(value)}; }
-static optional maybe(const char *value) {
-  return value ? (optional){true, of(value)} : (optional){false, {NULL, 0}};
-}
-/* Strings of the host have no zero at their end. */
-static char *owned(text value) { return copy(value.data, value.length); }
 
 EXPORT("cabi_realloc") void *weft_realloc(void *old, size_t old_size, size_t align, size_t size) {
   (void)old_size;
@@ -381,45 +355,6 @@ const char *weft_get_state(void) {
 
 void weft_set_state(const char *state) { context_set_state(state != NULL, state, state ? strlen(state) : 0); }
 
-/* result<string, error> and result<_, error> of the client: the error's case, and what it holds. */
-typedef struct {
-  bool failed;
-  union {
-    text value;
-    struct { uint8_t which; text why; } error;
-  };
-} client_result;
-
-IMPORT(CLIENT, "start")
-void client_start(const char *, size_t, const char *, size_t, int, const char *, size_t,
-                  client_result *);
-IMPORT(CLIENT, "raise-event")
-void client_raise_event(const char *, size_t, const char *, size_t, const char *, size_t,
-                        client_result *);
-
-static bool settled(const client_result *result) {
-  static const char *const kinds[] = {"not-found", "already-exists", "ended", "invalid", "unavailable"};
-  if (!result->failed) return true;
-  uint8_t which = result->error.which;
-  const char *why = which >= 3 ? owned(result->error.why) : kinds[which];
-  weft_fail(kinds[which], why, which == 4);
-  return false;
-}
-
-const char *weft_start(const char *orchestrator, const char *input, const char *instance_id) {
-  client_result result = {0};
-  client_start(orchestrator, strlen(orchestrator), input, strlen(input), instance_id != NULL,
-               instance_id, instance_id ? strlen(instance_id) : 0, &result);
-  return settled(&result) ? owned(result.value) : NULL;
-}
-
-bool weft_raise_event(const char *instance_id, const char *name, const char *payload) {
-  client_result result = {0};
-  client_raise_event(instance_id, strlen(instance_id), name, strlen(name), payload, strlen(payload),
-                     &result);
-  return settled(&result);
-}
-
 typedef struct {
   bool failed;
   union {
@@ -556,13 +491,23 @@ outcome *weft_run_entity(const char *name, size_t name_length, const char *key, 
   return answer(found->entity(copy(key, key_length), asked, copy(input, input_length)));
 }
 
-typedef struct { const void *items; size_t count; } list;
 typedef struct {
   text name;
   uint8_t kind;
   optional description, input_schema, output_schema, route;
   list methods;
 } described;
+
+/* The words of a text with blanks between them, as list<string>. */
+static list words(const char *from) {
+  size_t count = 0;
+  text *found = take((from ? strlen(from) : 0) * sizeof *found);
+  while (from && *(from += strspn(from, " "))) {
+    found[count] = (text){from, strcspn(from, " ")};
+    from += found[count++].length;
+  }
+  return (list){found, count};
+}
 
 static list *collected(bool entities, size_t size) {
   size_t count = 0;
@@ -578,9 +523,10 @@ static list *collected(bool entities, size_t size) {
     } else {
       /* http 0, activity 1, orchestrator 2 */
       *(described *)at = (described){.name = of(function->name),
-                                     .kind = function->orchestrator ? 2 : 1,
+                                     .kind = function->http ? 0 : function->orchestrator ? 2 : 1,
                                      .description = maybe(function->description),
-                                     .methods = {(void *)4, 0}};
+                                     .route = maybe(function->route),
+                                     .methods = words(function->methods)};
     }
   }
   if (!made->count) made->items = (void *)4;

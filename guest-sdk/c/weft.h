@@ -1,4 +1,4 @@
-/* Write functions for weft in C: activities, durable orchestrators and entities.
+/* Write functions for weft in C: HTTP functions, activities, durable orchestrators and entities.
  *
  * Inputs, outputs and payloads are JSON, as strings that end with a zero. What the functions here
  * return is never freed by the caller: an instance ends with its call, and an orchestrator's with its
@@ -30,6 +30,10 @@ typedef const char *(*weft_activity)(const char *input, const weft_call *call);
 typedef const char *(*weft_orchestrator)(const char *input);
 typedef const char *(*weft_entity)(const char *key, const char *operation, const char *input);
 
+typedef struct weft_request weft_request;
+typedef struct weft_response weft_response;
+typedef weft_response (*weft_http)(weft_request *request);
+
 typedef struct {
   const char *name;        /* what callers use: [a-z0-9-]{1,63} */
   const char *description; /* or NULL */
@@ -37,6 +41,10 @@ typedef struct {
   weft_activity activity;
   weft_orchestrator orchestrator;
   weft_entity entity;
+  weft_http http;
+  /* For http: the template below /api/, such as "orders/{id:int}/{*rest}", the name where it is NULL;
+   * and the methods, such as "GET POST", every one where it is NULL. */
+  const char *route, *methods;
 } weft_function;
 
 /* The functions of the component, defined by the app. The last one has no name. */
@@ -101,11 +109,80 @@ const char *weft_get_state(void);
 /* NULL leaves the entity without a state. */
 void weft_set_state(const char *state);
 
-/* ---- Activities. NULL or false for a failure, which weft_last_failure gives. ---- */
+/* ---- Activities and HTTP functions. NULL or false for a failure, which weft_last_failure gives. ---- */
 
 /* Gives the id; a new one where instance_id is NULL. */
 const char *weft_start(const char *orchestrator, const char *input, const char *instance_id);
 bool weft_raise_event(const char *instance_id, const char *name, const char *payload);
+
+typedef struct {
+  const char *instance_id, *name;
+  const char *runtime_status; /* pending, running, suspended, completed, failed or terminated */
+  double created_ms, updated_ms; /* since 1970 */
+  const char *input, *custom_status, *output; /* JSON, or NULL */
+} weft_status;
+
+bool weft_get_status(const char *instance_id, weft_status *status);
+/* Waits at most that long for the end; the status is that of the time when the wait ended. */
+bool weft_wait_for_completion(const char *instance_id, double ms, weft_status *status);
+bool weft_terminate(const char *instance_id, const char *reason);
+bool weft_suspend(const char *instance_id, const char *reason);
+bool weft_resume(const char *instance_id, const char *reason);
+
+/* Sends an operation to an entity, which is called @name@key. */
+bool weft_signal(const char *entity, const char *operation, const char *input);
+/* *state is NULL where the entity has none. */
+bool weft_entity_state(const char *entity, const char **state);
+
+/* A configuration value of the function, or NULL. */
+const char *weft_config(const char *key);
+
+/* ---- HTTP functions. ---- */
+
+typedef struct {
+  const char *name, *value;
+} weft_header;
+
+struct weft_request {
+  const char *method; /* upper case */
+  const char *target; /* path and query, percent-encoded as they came */
+  const weft_header *headers;
+  size_t header_count;
+  /* Made by hand, for tests, a request has its body and the template of its route here; else
+   * weft_request_body and weft_request_param read them. */
+  const char *route, *body;
+  size_t length;
+  uint32_t incoming; /* the platform's */
+};
+
+struct weft_response {
+  int status;               /* 200 where it is 0 */
+  const char *content_type; /* or NULL */
+  const weft_header *headers;
+  size_t header_count;
+  const void *body;
+  size_t length;
+};
+
+/* The first header of that name, or NULL. */
+const char *weft_request_header(const weft_request *request, const char *name);
+/* The first parameter of the query, or the one of the route's template, decoded; or NULL. */
+char *weft_request_query(const weft_request *request, const char *name);
+char *weft_request_param(const weft_request *request, const char *name);
+/* The whole body with a zero behind it, at most 64 MiB; NULL after weft_fail. length may be NULL. */
+const char *weft_request_body(weft_request *request, size_t *length);
+
+weft_response weft_text(int status, const char *body);
+weft_response weft_json(int status, const char *json);
+/* application/problem+json; kind is a stable name in words and hyphens. */
+weft_response weft_problem(int status, const char *kind, const char *detail);
+/* The problem that the last failure is: those of the client have a status of their own, any other is
+ * 500 and goes to the log. */
+weft_response weft_failed(void);
+/* Answers as the platform has it answered, for tests. */
+weft_response weft_serve(weft_request *request);
+
+/* ---- Storage. ---- */
 
 typedef uint32_t weft_bucket;
 /* Every app has the bucket "default". */
@@ -116,6 +193,39 @@ bool weft_kv_set(weft_bucket bucket, const char *key, const char *value);
 bool weft_kv_delete(weft_bucket bucket, const char *key);
 /* Adds to the number under the key, zero where absent. */
 bool weft_kv_increment(weft_bucket bucket, const char *key, uint64_t delta, uint64_t *sum);
+
+/* Objects in containers: bytes that are too long for key-value storage. */
+typedef uint32_t weft_container;
+/* Makes the container where there is none of that name. */
+bool weft_blob_open(const char *name, weft_container *container);
+/* Removes a container with all that is in it; an absent one is no failure. */
+bool weft_blob_remove(const char *name);
+/* The whole object with a zero behind it, or the bytes from start up to, not including, end; *bytes is
+ * NULL where it is absent. */
+bool weft_blob_get(weft_container container, const char *name, const char **bytes, size_t *length);
+bool weft_blob_get_range(weft_container container, const char *name, uint64_t start, uint64_t end,
+                         const char **bytes, size_t *length);
+/* Creates the object or replaces it; when this returns, it is on disk. */
+bool weft_blob_put(weft_container container, const char *name, const void *bytes, size_t length);
+bool weft_blob_delete(weft_container container, const char *name);
+
+typedef struct {
+  bool exists;
+  uint64_t size;
+  double created_ms; /* since 1970, to the second */
+} weft_object;
+bool weft_blob_info(weft_container container, const char *name, weft_object *object);
+/* All names, in order. */
+bool weft_blob_names(weft_container container, const char *const **names, size_t *count);
+
+/* An object that is written piece by piece: nobody sees any of it before it is finished. */
+typedef struct {
+  uint32_t value, stream; /* the platform's */
+  bool failed;
+} weft_blob_writer;
+bool weft_blob_begin(weft_container container, const char *name, weft_blob_writer *writer);
+bool weft_blob_write(weft_blob_writer *writer, const void *bytes, size_t length);
+bool weft_blob_finish(weft_blob_writer *writer);
 
 /* Level: 0 trace, 1 debug, 2 info, 3 warn, 4 error, 5 critical. */
 void weft_log(uint32_t level, const char *message);

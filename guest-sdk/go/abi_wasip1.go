@@ -85,6 +85,7 @@ func newArea(size uint32) area { return area(allocate(size)) }
 func (a area) address() uint32            { return address(a) }
 func (a area) byte(at int) byte           { return a[at] }
 func (a area) number(at int) uint32       { return binary.LittleEndian.Uint32(a[at:]) }
+func (a area) long(at int) uint64         { return binary.LittleEndian.Uint64(a[at:]) }
 func (a area) float(at int) float64       { return math.Float64frombits(binary.LittleEndian.Uint64(a[at:])) }
 func (a area) text(at int) string         { return textAt(a.number(at), a.number(at+4)) }
 func (a area) set(at int, value uint32)   { binary.LittleEndian.PutUint32(a[at:], value) }

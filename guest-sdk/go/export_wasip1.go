@@ -159,12 +159,19 @@ func exportDescribe() uint32 {
 	for place, e := range described {
 		function := functions[place*size:]
 		function.setText(0, e.name)
-		function[8] = 1
-		if e.orchestrate != nil {
+		switch {
+		case e.http != nil:
+			function[8] = 0
+			function.setOptional(48, e.route)
+		case e.orchestrate != nil:
 			function[8] = 2
+		default:
+			function[8] = 1
 		}
 		function.setOptional(12, e.description)
-		function.set(60, 4)
+		at, count := list(e.methods)
+		function.set(60, at)
+		function.set(64, count)
 	}
 	result := newArea(8)
 	result.set(0, functions.address())

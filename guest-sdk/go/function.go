@@ -50,6 +50,10 @@ type entry struct {
 	activity    func(Call, string) (string, error)
 	orchestrate func(Engine, string) (string, error)
 	entity      func(state *string, operation *Operation, input string) (*string, string, error)
+	http        Handler
+	// route and methods are those of http.
+	route   string
+	methods []string
 }
 
 var (

@@ -69,6 +69,7 @@ var memory struct {
 
 // ClearMemory empties the storage of tests.
 func ClearMemory() {
+	clearObjects()
 	memory.Lock()
 	defer memory.Unlock()
 	memory.buckets = nil

@@ -384,6 +384,28 @@ export namespace kv {
   function open(name?: string): Promise<Bucket>;
 }
 
+/**
+ * Objects in containers: bytes that are too long for key-value storage. Natively they live in memory.
+ */
+export namespace blob {
+  interface Container {
+    /** The whole object, or the bytes at these positions; nothing where it is absent. */
+    get(name: string, range?: { start?: number; end?: number }): Promise<Uint8Array | undefined>;
+    /** Creates the object or replaces it; when this is done, it is on disk. */
+    put(name: string, bytes: Uint8Array | string): Promise<void>;
+    info(name: string): Promise<{ size: number; created: Date } | undefined>;
+    exists(name: string): Promise<boolean>;
+    delete(name: string): Promise<void>;
+    /** All names, in order. */
+    names(): Promise<string[]>;
+  }
+  class BlobError extends Error {}
+  /** Opens a container of the app, and makes it where there is none. */
+  function open(name: string): Promise<Container>;
+  /** Removes a container with all that is in it. */
+  function remove(name: string): Promise<void>;
+}
+
 /** Configuration values of the function, read-only. */
 export namespace config {
   function get(key: string): Promise<string | undefined>;

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Literal, Optional, TypedDict, Union
 
 import weft
-from weft import codec, kv
+from weft import blob, codec, kv
 from weft.http import params, serve
 from weft.testing import EntityUnderTest, Orchestration, clear
 
@@ -120,6 +120,21 @@ class Storage(unittest.TestCase):
         self.assertEqual(sorted(bucket.keys()), ["a", "n"])
         bucket.delete("a")
         self.assertFalse(bucket.exists("a"))
+
+    def test_objects(self):
+        container = blob.open("reports")
+        self.assertIsNone(container.get("a"))
+        container.put("a", [b"one, ", b"two"])
+        container.put("b", b"")
+        self.assertEqual(blob.open("reports").get("a"), b"one, two")
+        self.assertEqual(container.get("a", 5), b"two")
+        self.assertEqual(container.get("a", 0, 3), b"one")
+        self.assertEqual(container.info("a").size, 8)
+        self.assertEqual(container.names(), ["a", "b"])
+        container.delete("a")
+        self.assertFalse(container.exists("a"))
+        blob.remove("reports")
+        self.assertEqual(blob.open("reports").names(), [])
 
 
 class Colour(enum.Enum):

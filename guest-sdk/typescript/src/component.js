@@ -6,6 +6,8 @@ import * as entities from "weft:functions/entities@0.1.0";
 import * as entityClient from "weft:functions/entity-client@0.1.0";
 import * as entityContext from "weft:functions/entity-context@0.1.0";
 import * as management from "weft:functions/management@0.1.0";
+import * as blobstore from "wasi:blobstore/blobstore@0.2.0-draft";
+import { IncomingValue, OutgoingValue } from "wasi:blobstore/types@0.2.0-draft";
 import * as configStore from "wasi:config/store@0.2.0-rc.1";
 import * as atomics from "wasi:keyvalue/atomics@0.2.0-draft";
 import * as keyvalue from "wasi:keyvalue/store@0.2.0-draft";
@@ -26,6 +28,7 @@ setPlatform({
   entityClient,
   management,
   config: configStore,
+  blobstore: { ...blobstore, IncomingValue, OutgoingValue },
   keyvalue,
   atomics,
   logging,

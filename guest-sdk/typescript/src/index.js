@@ -1,5 +1,6 @@
 /** Write functions for weft in JavaScript and TypeScript. */
 
+export * as blob from "./blob.js";
 export * as client from "./client.js";
 export * as config from "./config.js";
 export * as kv from "./kv.js";

@@ -10,12 +10,9 @@ import {
 } from "wasi:http/types@0.2.0";
 
 import { HttpRequest, serve } from "./http.js";
-import { payload, u64 } from "./platform.js";
+import { payload } from "./platform.js";
+import { readStream, writeStream } from "./streams.js";
 import { decodeUtf8, encodeUtf8 } from "./utf8.js";
-
-const READ_BYTES = 64 << 10;
-/** As much as one call writes. */
-const WRITE_BYTES = 4096;
 
 export async function handle(incoming, out) {
   const method = incoming.method();
@@ -105,37 +102,10 @@ function textHeaders(fields) {
 }
 
 function readAll(body, bytesMax, tooLarge) {
-  const stream = body.stream();
-  const chunks = [];
-  let length = 0;
-  for (;;) {
-    let chunk;
-    try {
-      chunk = stream.blockingRead(u64(READ_BYTES));
-    } catch (error) {
-      const found = payload(error);
-      if ((typeof found === "string" ? found : found?.tag) === "closed") break;
-      throw new TypeError("the body ended too early");
-    }
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > bytesMax) throw tooLarge(bytesMax);
-  }
-  stream[Symbol.dispose]?.();
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  return readStream(body.stream(), bytesMax, tooLarge, () => new TypeError("the body ended too early"));
 }
 
 function writeAll(body, bytes) {
-  const stream = body.write();
-  for (let at = 0; at < bytes.length; at += WRITE_BYTES) {
-    stream.blockingWriteAndFlush(bytes.subarray(at, at + WRITE_BYTES));
-  }
-  stream[Symbol.dispose]();
+  writeStream(body.write(), bytes);
   OutgoingBody.finish(body, null);
 }

@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { HttpError, HttpRequest, HttpResponse, activity, http, kv } from "weft-sdk";
+import { HttpError, HttpRequest, HttpResponse, activity, blob, http, kv } from "weft-sdk";
 import { clear } from "weft-sdk/testing";
 import { lineTable, vlq } from "../bin/lines.mjs";
 import { params, serve } from "../src/http.js";
 import { DurablePromise, drain } from "../src/promise.js";
+import { readStream } from "../src/streams.js";
 import { decodeUtf8, encodeUtf8 } from "../src/utf8.js";
 
 /** What a program logs, with the promises of components and with those of the engine. */
@@ -106,6 +107,40 @@ test("storage lives in memory", async () => {
   assert.deepEqual((await bucket.keys()).sort(), ["a", "n"]);
   await bucket.delete("a");
   assert.equal(await bucket.exists("a"), false);
+});
+
+test("objects live in memory", async () => {
+  clear();
+  const container = await blob.open("reports");
+  assert.equal(await container.get("a"), undefined);
+  await container.put("a", "one, two");
+  await container.put("b", Uint8Array.of());
+  const read = async (range) => decodeUtf8(await (await blob.open("reports")).get("a", range));
+  assert.deepEqual([await read(), await read({ start: 5 }), await read({ end: 3 })], ["one, two", "two", "one"]);
+  assert.equal(await read({ start: 3, end: 1 }), "");
+  assert.equal((await container.info("a")).size, 8);
+  assert.deepEqual(await container.names(), ["a", "b"]);
+  await container.delete("a");
+  assert.equal(await container.exists("a"), false);
+  await blob.remove("reports");
+  assert.deepEqual(await container.names(), []);
+});
+
+test("streams are read to their end, and told apart from broken ones", () => {
+  const stream = (...answers) => ({
+    blockingRead() {
+      const answer = answers.shift();
+      if (answer instanceof Uint8Array) return answer;
+      throw { payload: answer };
+    },
+  });
+  const failed = (message) => new Error(message);
+  const read = (made, most = 10) => readStream(made, most, () => failed("too long"), failed);
+  const whole = read(stream(Uint8Array.of(1, 2), Uint8Array.of(), Uint8Array.of(3), { tag: "closed" }));
+  assert.deepEqual([...whole], [1, 2, 3]);
+  const broken = { tag: "last-operation-failed", val: { toDebugString: () => "it was replaced" } };
+  assert.throws(() => read(stream(Uint8Array.of(1), broken)), /it was replaced/);
+  assert.throws(() => read(stream(Uint8Array.of(1, 2, 3)), 2), /too long/);
 });
 
 test("text survives the way through bytes", () => {

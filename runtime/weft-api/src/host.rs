@@ -327,7 +327,7 @@ pub struct FunctionUsage {
 pub struct Kept {
     /// Functions and workflows that are deployed.
     pub functions: u64,
-    /// Components of all revisions, key-value pairs, secrets and connections.
+    /// Components of all revisions, key-value pairs, objects, secrets and connections.
     pub stored_bytes: u64,
     /// Orchestrations and entities.
     pub instances: u64,

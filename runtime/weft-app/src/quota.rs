@@ -18,7 +18,7 @@ pub struct Quota {
     /// Functions and workflows that are deployed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub functions: Option<u64>,
-    /// Bytes of components of all revisions, key-value pairs, secrets and connections.
+    /// Bytes of components of all revisions, key-value pairs, objects, secrets and connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<u64>,
     /// Requests of the data plane and of management in a second.

@@ -1,5 +1,6 @@
 //! Calls of activities.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use weft_orchestration::{Failure, Payload};
@@ -98,14 +99,31 @@ impl Sandbox {
         let name = call.function.name.clone();
         let (tenant, digest) = (call.app.tenant.clone(), call.component);
         let mut share = self.share(&tenant);
-        let mut store = self.store(call, Role::Activity, timeout);
+        let (mut store, prepared) = match self.prepared().take(&call) {
+            Some(ready) => {
+                let mut store = ready.store;
+                store.data_mut().begin(call.clone(), timeout);
+                store.set_epoch_deadline(1);
+                (store, Some(ready.instance))
+            }
+            None => (self.store(call.clone(), Role::Activity, timeout), None),
+        };
+        let mut cost = None;
         let of = activity::Call {
             instance_id: of.instance_id,
             idempotency_key: of.idempotency_key,
             attempt: of.attempt,
         };
         let run = async {
-            let instance = loaded.pre.instantiate_async(&mut store).await?;
+            let instance = match prepared {
+                Some(instance) => instance,
+                None => {
+                    let began = Instant::now();
+                    let made = loaded.pre.instantiate_async(&mut store).await?;
+                    cost = Some(began.elapsed());
+                    made
+                }
+            };
             let Some(indices) = indices else {
                 let called = loaded.plain.call(&mut store, &instance, &name, input);
                 return called.await.transpose();
@@ -118,7 +136,10 @@ impl Sandbox {
         let ran = tokio::time::timeout(timeout, in_slices(&mut share, run)).await;
         meter.cpu(share.spent());
         let result = match ran {
-            Ok(Ok(Ok(Some(result)))) => result,
+            Ok(Ok(Ok(Some(result)))) => {
+                self.prepare_next(call, Arc::clone(&loaded), cost);
+                result
+            }
             Ok(Ok(Ok(None))) => return Err(CallError::NoRole("function of that name")),
             Ok(Err(panicked)) => return Err(self.ward().panicked(&tenant, digest, panicked)),
             Ok(Ok(Err(error))) => return Err(store.data().explain(&error)),

@@ -10,6 +10,9 @@ wasmtime::component::bindgen!({
             import wasi:config/store@0.2.0-rc.1;
             import wasi:keyvalue/store@0.2.0-draft;
             import wasi:keyvalue/atomics@0.2.0-draft;
+            import wasi:blobstore/types@0.2.0-draft;
+            import wasi:blobstore/container@0.2.0-draft;
+            import wasi:blobstore/blobstore@0.2.0-draft;
             import weft:functions/client@0.1.0;
             import weft:functions/durable@0.1.0;
             import weft:functions/entities@0.1.0;
@@ -26,6 +29,11 @@ wasmtime::component::bindgen!({
     imports: { default: async | trappable },
     exports: { default: async },
     with: {
+        "wasi:io": wasmtime_wasi::p2::bindings::io,
         "wasi:keyvalue/store.bucket": crate::host::keyvalue::Bucket,
+        "wasi:blobstore/container.container": crate::host::blobstore::Container,
+        "wasi:blobstore/container.stream-object-names": crate::host::blobstore::ObjectNames,
+        "wasi:blobstore/types.incoming-value": crate::host::blobstore::IncomingValue,
+        "wasi:blobstore/types.outgoing-value": crate::host::blobstore::OutgoingValue,
     },
 });

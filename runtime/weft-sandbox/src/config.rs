@@ -136,6 +136,14 @@ pub struct Pool {
     pub memory_bytes_max: usize,
     /// Bytes of a freed memory that stay resident to be cleared and used again (default 2 MiB).
     pub memory_keep_resident: usize,
+    /// Instances of activities that are made before they are asked for, over all of them (default
+    /// 32).
+    pub prepared: usize,
+    /// Only of activities whose instances take at least so long to make (default 200 us).
+    pub prepared_cost_min: Duration,
+    /// One that was not asked for so long is dropped, half as long again later at most (default
+    /// 10 s).
+    pub prepared_idle_max: Duration,
 }
 
 impl Default for Pool {
@@ -144,6 +152,9 @@ impl Default for Pool {
             instances: 4096,
             memory_bytes_max: 1 << 30,
             memory_keep_resident: 2 << 20,
+            prepared: 32,
+            prepared_cost_min: Duration::from_micros(200),
+            prepared_idle_max: Duration::from_secs(10),
         }
     }
 }

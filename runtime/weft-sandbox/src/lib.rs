@@ -38,6 +38,7 @@ mod metering;
 mod native;
 mod plain;
 mod prepare;
+mod prepared;
 mod quarantine;
 mod reuse;
 mod running;

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use weft_id::InstanceId;
 
 use crate::config::Invocation;
 use crate::metering::CallMeter;
@@ -34,6 +35,7 @@ pub(crate) struct Logs(Arc<Shared>);
 
 struct Shared {
     sink: Arc<dyn LogSink>,
+    /// Whose log it is; of which orchestration, the state says.
     call: Invocation,
     bytes_max: usize,
     meter: CallMeter,
@@ -43,6 +45,8 @@ struct Shared {
 }
 
 struct State {
+    /// The orchestration that the call belongs to.
+    instance: Option<InstanceId>,
     /// Bytes that may still be written.
     left: usize,
     dropped: u64,
@@ -54,24 +58,30 @@ struct State {
 impl Logs {
     pub(crate) fn new(
         sink: Arc<dyn LogSink>,
-        call: Invocation,
+        mut call: Invocation,
         bytes_max: usize,
         meter: CallMeter,
     ) -> Self {
         Self(Arc::new(Shared {
-            sink,
-            call,
-            bytes_max,
-            meter,
-            hidden: Mutex::default(),
             state: Mutex::new(State {
+                instance: call.instance.take(),
                 left: bytes_max,
                 dropped: 0,
                 stdout: Vec::new(),
                 stderr: Vec::new(),
                 tail: VecDeque::new(),
             }),
+            sink,
+            call,
+            bytes_max,
+            meter,
+            hidden: Mutex::default(),
         }))
+    }
+
+    /// A call begins, of this orchestration if of any.
+    pub(crate) fn begin(&self, instance: Option<InstanceId>) {
+        self.0.state().instance = instance;
     }
 
     /// The invocation is over: what it has left unfinished is written, and the next one, where
@@ -158,7 +168,7 @@ impl Shared {
         self.sink.log(LogRecord {
             app: self.call.app.clone(),
             function: self.call.function.name.clone(),
-            instance: self.call.instance.clone(),
+            instance: self.state().instance.clone(),
             level,
             text,
         });

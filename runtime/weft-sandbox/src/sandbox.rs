@@ -25,6 +25,7 @@ use crate::fair::Processor;
 use crate::loaded::Loaded;
 use crate::metering::Metering;
 use crate::native::NativeStore;
+use crate::prepared::Prepared;
 use crate::quarantine::{Cause, Quarantine, Ward};
 use crate::reuse::Rested;
 use crate::running::Share;
@@ -52,6 +53,7 @@ struct Inner {
     apart: Apart,
     live: Arc<AtomicU64>,
     rested: Arc<Rested>,
+    prepared: Arc<Prepared>,
 }
 
 impl fmt::Debug for Sandbox {
@@ -99,6 +101,7 @@ impl Sandbox {
             egress,
             live: Arc::new(AtomicU64::new(0)),
             rested: Arc::new(Rested::new(rested_max(&config))),
+            prepared: Arc::new(Prepared::new(&config.pool)),
             config,
         })))
     }
@@ -109,7 +112,7 @@ impl Sandbox {
         self.0.ticker.is_healthy()
     }
 
-    /// Instances that exist now, running or parked.
+    /// Instances that exist now: running, parked, kept for further requests or made ahead.
     #[must_use]
     pub fn live_instances(&self) -> u64 {
         self.0.live.load(Ordering::Relaxed)
@@ -165,6 +168,11 @@ impl Sandbox {
     /// Instances that wait for another request of their function.
     pub(crate) fn rested(&self) -> &Arc<Rested> {
         &self.0.rested
+    }
+
+    /// Instances that wait for a call of their activity.
+    pub(crate) fn prepared(&self) -> &Arc<Prepared> {
+        &self.0.prepared
     }
 
     /// A store for one call.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use weft_id::{AppId, EntityId, Function, InstanceId};
 use weft_orchestration::{Payload, Status, Timestamp};
 use weft_store::{
-    Digest, EntityFilter, EntityPage, Family, Filter, IdReuse, KeyValue, LargePayloads, PageRequest,
+    Blobs, Digest, EntityFilter, EntityPage, Family, Filter, IdReuse, KeyValue, LargePayloads,
+    PageRequest,
 };
 
 use crate::metering::Metering;
@@ -20,6 +21,7 @@ pub struct Services {
     pub client: Arc<dyn Client>,
     pub management: Arc<dyn Management>,
     pub key_value: Arc<dyn KeyValue>,
+    pub blobs: Arc<dyn Blobs>,
     /// What replays name and guests are to read.
     pub payloads: Arc<dyn LargePayloads>,
     pub log: Arc<dyn LogSink>,

@@ -27,6 +27,7 @@ use crate::engine::{
 };
 use crate::entity::Operating;
 use crate::execution::Durable;
+use crate::host::blobstore::{IncomingValue, OutgoingValue};
 use crate::logs::Logs;
 use crate::metering::{CallMeter, Limited};
 use crate::services::{LogLevel, Services};
@@ -217,6 +218,14 @@ impl State {
         Err(why)
     }
 
+    /// The call begins for which the instance was made ahead.
+    pub(crate) fn begin(&mut self, call: Invocation, timeout: Duration) {
+        self.started = Instant::now();
+        self.timeout = timeout;
+        self.logs.begin(call.instance.clone());
+        self.call = call;
+    }
+
     /// A further request begins, with its own time and its own share of the log.
     pub(crate) fn begin_again(&mut self) {
         self.started = Instant::now();
@@ -228,7 +237,7 @@ impl State {
     /// instance, and handles that a guest forgets add up.
     pub(crate) fn is_at_rest(&mut self) -> bool {
         let held: Vec<_> = self.table.iter_mut().collect();
-        let of_http = |held: &&mut (dyn Any + Send)| {
+        let of_a_request = |held: &&mut (dyn Any + Send)| {
             held.is::<HostIncomingRequest>()
                 || held.is::<HostIncomingBody>()
                 || held.is::<HostOutgoingResponse>()
@@ -236,8 +245,10 @@ impl State {
                 || held.is::<HostOutgoingRequest>()
                 || held.is::<HostFutureIncomingResponse>()
                 || held.is::<HostIncomingResponse>()
+                || held.is::<IncomingValue>()
+                || held.is::<OutgoingValue>()
         };
-        held.len() <= HELD_AT_REST_MAX && !held.iter().any(of_http)
+        held.len() <= HELD_AT_REST_MAX && !held.iter().any(of_a_request)
     }
 
     /// Called at each epoch while the guest computes.

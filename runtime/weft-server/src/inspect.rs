@@ -69,6 +69,7 @@ pub async fn inspect(
     let services = Services {
         components: Arc::new(StoredComponents(Arc::clone(&store))),
         key_value: Arc::clone(&store) as _,
+        blobs: Arc::clone(&store) as _,
         payloads: Arc::clone(&store) as _,
         log: Arc::new(BookSink {
             book: Arc::new(LogBook::default()),

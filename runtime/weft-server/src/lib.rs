@@ -22,6 +22,7 @@ mod listen;
 mod management;
 mod metrics;
 mod node;
+mod outputs;
 mod quota;
 mod retention;
 mod runner;

@@ -502,6 +502,7 @@ fn services(
         client: Arc::clone(&client) as _,
         management: client,
         key_value: Arc::clone(store) as _,
+        blobs: Arc::clone(store) as _,
         payloads: Arc::clone(store) as _,
         log: Arc::new(BookSink {
             book: Arc::clone(logs),

@@ -16,6 +16,7 @@ use weft_worker::{ActivityCall, EntityBatch, Open, OpenError, Opened, Ran, Runne
 use weft_workflow::trigger::WATCH;
 
 use crate::deployments::Deployments;
+use crate::outputs;
 use crate::triggers::{Triggers, Watching};
 use crate::workflows::{Workflows, run_of};
 
@@ -138,7 +139,7 @@ impl Runner for SandboxRunner {
         };
         let ran = self.sandbox.activity(invocation, call.input, of).await;
         Ran::Ended(match ran {
-            Ok(completed) => completed.result,
+            Ok(completed) => outputs::checked(completed.result).await,
             Err(error) => Err(error.to_failure()),
         })
     }

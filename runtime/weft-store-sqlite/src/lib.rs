@@ -14,6 +14,7 @@
 mod apps;
 mod audit;
 mod backup;
+mod blobs;
 mod cache;
 mod column;
 mod components;

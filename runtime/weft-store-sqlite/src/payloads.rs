@@ -125,6 +125,11 @@ impl SqliteStore {
         written
     }
 
+    /// Gives up numbers of parts that nothing names.
+    pub(crate) fn give_up(&self, numbers: Vec<i64>) {
+        self.writer.give_up(numbers);
+    }
+
     /// Writes the parts of texts that are too long for one write.
     async fn upload(&self, texts: &mut Texts) -> Result<Upload<'_>, Error> {
         let mut upload = Upload {

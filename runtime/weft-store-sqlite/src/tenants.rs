@@ -34,7 +34,10 @@ const STORED: &str = "\
            (SELECT coalesce(sum(octet_length(p.key) + octet_length(p.value)), 0) \
             FROM own JOIN pair p ON p.app = own.row) \
            + (SELECT coalesce(sum(octet_length(s.value)), 0) \
-              FROM own JOIN sealed s ON s.app = own.row) AS data_bytes";
+              FROM own JOIN sealed s ON s.app = own.row) \
+           + (SELECT coalesce(sum(c.bytes), 0) FROM own JOIN container c ON c.app = own.row) \
+           + (SELECT coalesce(sum(b.bytes), 0) \
+              FROM own JOIN blob_begun b ON b.app = own.row) AS data_bytes";
 
 #[async_trait]
 impl Tenants for SqliteStore {

@@ -4,7 +4,8 @@
 //! The contract is divided by who uses it: [`Instances`] for managing orchestrations, [`Entities`]
 //! for looking at entities, [`Work`] for running both, [`LargePayloads`] for what these hand out as
 //! names only, [`Apps`] for what is deployed, [`Keys`] for who may call, [`Tenants`] for
-//! whose it all is, [`Audit`] for what was managed, [`KeyValue`] for guests, [`Vault`] for secrets.
+//! whose it all is, [`Audit`] for what was managed, [`KeyValue`] and [`Blobs`] for guests, [`Vault`]
+//! for secrets.
 //! [`Store`] is all of them. Nothing here knows HTTP, components or SQL.
 //!
 //! # Shards and leases
@@ -15,6 +16,7 @@
 
 mod apps;
 mod audit;
+mod blobs;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod cursor;
@@ -35,6 +37,7 @@ mod work;
 
 pub use apps::{Apps, Digest, NewRevision, Revision, RevisionId};
 pub use audit::{Audit, AuditEntry, AuditFilter, AuditOutcome, AuditSeq, NewAudit};
+pub use blobs::{Blob, BlobId, BlobLimits, BlobUsage, Blobs, NewBlob};
 pub use cursor::Cursor;
 pub use delivery::Delivery;
 pub use endings::{Ending, Endings, until_ended};
@@ -61,7 +64,17 @@ pub use work::{
 
 /// Everything a node needs of its store.
 pub trait Store:
-    Instances + Entities + Work + LargePayloads + Apps + Keys + Tenants + Audit + KeyValue + Vault
+    Instances
+    + Entities
+    + Work
+    + LargePayloads
+    + Apps
+    + Keys
+    + Tenants
+    + Audit
+    + KeyValue
+    + Blobs
+    + Vault
 {
 }
 
@@ -75,6 +88,7 @@ impl<T> Store for T where
         + Tenants
         + Audit
         + KeyValue
+        + Blobs
         + Vault
 {
 }

@@ -71,7 +71,7 @@ pub struct Stored {
     /// What instances hold: inputs, histories, messages that wait, outcomes and states of entities,
     /// long payloads included.
     pub history_bytes: u64,
-    /// Key-value pairs, secrets and connections. Components are counted by whoever reads what is
+    /// Key-value pairs, objects, secrets and connections. Components are counted by whoever reads what is
     /// deployed.
     pub data_bytes: u64,
 }

@@ -47,8 +47,9 @@ pub(crate) const SUITES: [Suite; 6] = [
     Suite {
         folder: "guest-sdk/c/test",
         runner: Runner::C {
-            line: "program=$(mktemp) && cc -std=gnu17 -Wall -Wextra -Werror -o $program test_json.c \
-                   ../weft.c -lm && $program; ended=$?; rm -f $program; exit $ended",
+            line: "program=$(mktemp); ended=0; for test in test_*.c; do \
+                   cc -std=gnu17 -Wall -Wextra -Werror -o $program $test ../weft*.c -lm && $program \
+                   || ended=1; done; rm -f $program; exit $ended",
         },
     },
 ];

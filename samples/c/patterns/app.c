@@ -101,9 +101,46 @@ static const char *surroundings(const char *input) {
   return weft_format("{\"before\":%s,\"after\":%s,\"payload\":%s}", before, look(), payload);
 }
 
+/* Keeps a text, and 200,000 times the text, as objects. */
+static const char *archive(const char *input, const weft_call *call) {
+  (void)call;
+  const char *text = weft_json_string(input), *before, *middle, *gone;
+  size_t length = text ? strlen(text) : 0, size;
+  weft_container container;
+  weft_blob_writer writer;
+  weft_object object;
+  const char *const *names;
+  size_t count;
+  if (!text) return weft_fail("invalid-input", "A text is needed.", false);
+  if (!weft_blob_open("archive", &container)) return weft_fail_again();
+  if (!weft_blob_get(container, "short", &before, &size)) return weft_fail_again();
+  if (!weft_blob_put(container, "short", text, length)) return weft_fail_again();
+  if (!weft_blob_begin(container, "long", &writer)) return weft_fail_again();
+  char *block = malloc(length * 1000 + 1);
+  for (size_t at = 0; block && at < 1000; at++) memcpy(block + at * length, text, length);
+  for (int left = 200; block && left > 0; left--) weft_blob_write(&writer, block, length * 1000);
+  free(block);
+  if (!weft_blob_finish(&writer)) return weft_fail_again();
+  if (!weft_blob_put(container, "gone", "", 0)) return weft_fail_again();
+  if (!weft_blob_delete(container, "gone")) return weft_fail_again();
+  uint64_t start = (uint64_t)length * 100000;
+  if (!weft_blob_get_range(container, "long", start, start + 8, &middle, &size)) return weft_fail_again();
+  if (!weft_blob_info(container, "long", &object)) return weft_fail_again();
+  if (!weft_blob_get(container, "gone", &gone, &size)) return weft_fail_again();
+  if (!weft_blob_names(container, &names, &count)) return weft_fail_again();
+  const char *list = "";
+  for (size_t at = 0; at < count; at++)
+    list = weft_format("%s%s%s", list, at ? "," : "", weft_json_quote(names[at]));
+  return weft_format("{\"before\":%s,\"size\":%llu,\"middle\":%s,\"names\":[%s],\"absent\":%s}",
+                     before ? weft_json_quote(before) : "null", (unsigned long long)object.size,
+                     weft_json_quote(middle ? middle : ""), list, gone ? "false" : "true");
+}
+
 /* Asks for what orchestrators may not have. */
 static const char *outside(const char *input) {
-  (void)input;
+  weft_container container;
+  if (weft_json_is(input, "\"objects\""))
+    return weft_blob_open("archive", &container) ? "null" : weft_fail_again();
   weft_bucket bucket;
   return weft_kv_open("default", &bucket) ? "null" : weft_fail_again();
 }
@@ -118,6 +155,7 @@ const weft_function weft_functions[] = {
     {.name = "aggregate", .orchestrator = aggregate},
     {.name = "broken", .activity = broken},
     {.name = "surroundings", .orchestrator = surroundings},
+    {.name = "archive", .activity = archive},
     {.name = "outside", .orchestrator = outside},
     {0},
 };

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"net"
+	"strings"
 	"time"
 
 	weft "weft.dev/sdk"
@@ -133,8 +134,57 @@ var _ = weft.Orchestrator("surroundings", func(ctx *weft.Context, _ any) (any, e
 	return map[string]any{"before": before, "after": after, "payload": payload}, err
 })
 
+type found struct {
+	Before *string  `json:"before"`
+	Size   uint64   `json:"size"`
+	Middle string   `json:"middle"`
+	Names  []string `json:"names"`
+	Absent bool     `json:"absent"`
+}
+
+// Keeps a text, and 200,000 times the text, as objects.
+var _ = weft.Activity("archive", func(_ weft.Call, text string) (made found, err error) {
+	container, err := weft.OpenContainer("archive")
+	if err != nil {
+		return made, err
+	}
+	if before, there, _ := container.Get("short"); there {
+		kept := string(before)
+		made.Before = &kept
+	}
+	err = errors.Join(
+		container.Put("short", []byte(text)),
+		container.PutFrom("long", strings.NewReader(strings.Repeat(text, 200_000))),
+		container.Put("gone", nil),
+		container.Delete("gone"),
+	)
+	if err != nil {
+		return made, err
+	}
+	info, _, err := container.Info("long")
+	if err != nil {
+		return made, err
+	}
+	made.Size = info.Size
+	start := uint64(len(text) * 100_000)
+	middle, _, err := container.GetRange("long", start, start+8)
+	if err != nil {
+		return made, err
+	}
+	made.Middle = string(middle)
+	if _, there, err := container.Get("gone"); !there && err == nil {
+		made.Absent = true
+	}
+	made.Names, err = container.Names()
+	return made, err
+})
+
 // Asks for what orchestrators may not have.
-var _ = weft.Orchestrator("outside", func(*weft.Context, any) (any, error) {
+var _ = weft.Orchestrator("outside", func(_ *weft.Context, what any) (any, error) {
+	if what == "objects" {
+		_, err := weft.OpenContainer("archive")
+		return nil, err
+	}
 	_, err := weft.OpenBucket("default")
 	return nil, err
 })

@@ -4,7 +4,7 @@ import os
 import random
 import time
 import uuid
-from typing import Any
+from typing import Any, Optional
 
 import weft
 
@@ -96,7 +96,29 @@ async def surroundings(ctx: weft.Context) -> dict[str, Any]:
     return {"before": before, "after": look(), "payload": payload}
 
 
+@weft.activity
+def archive(text: str) -> dict[str, Any]:
+    """Keeps a text, and 200,000 times the text, as objects."""
+    container = weft.blob.open("archive")
+    before = container.get("short")
+    container.put("short", text.encode())
+    container.put("long", (text.encode() * 1000 for _ in range(200)))
+    container.put("gone", b"")
+    container.delete("gone")
+    middle = len(text) * 100_000
+    info = container.info("long")
+    return {
+        "before": None if before is None else before.decode(),
+        "size": info.size if info else 0,
+        "middle": (container.get("long", middle, middle + 8) or b"").decode(),
+        "names": container.names(),
+        "absent": container.get("gone") is None,
+    }
+
+
 @weft.orchestrator
-async def outside(ctx: weft.Context) -> None:
+async def outside(ctx: weft.Context, what: Optional[str] = None) -> None:
     """Asks for what orchestrators may not have."""
+    if what == "objects":
+        weft.blob.open("archive")
     weft.fetch("http://127.0.0.1:1/")

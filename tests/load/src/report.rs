@@ -91,6 +91,37 @@ impl Report {
         self.figures.extend(figures);
     }
 
+    /// Shows the same figures of several things side by side, and keeps them under the names of both.
+    pub(crate) fn add_rows(&mut self, question: &str, rows: Vec<(&str, Vec<Figure>)>) {
+        println!("\n{question}: medians (least to greatest)");
+        let mut table = Table::new();
+        table.load_style(presets::ASCII_MARKDOWN);
+        if let Some((_, figures)) = rows.first() {
+            let names = figures.iter().map(|f| format!("{}, {}", f.name, f.unit));
+            table.set_header([String::new()].into_iter().chain(names));
+        }
+        for (of, figures) in rows {
+            let shown = figures
+                .iter()
+                .map(|f| match f.least.total_cmp(&f.greatest) {
+                    std::cmp::Ordering::Equal => number(f.median),
+                    _ => format!(
+                        "{} ({} to {})",
+                        number(f.median),
+                        number(f.least),
+                        number(f.greatest)
+                    ),
+                });
+            table.add_row([of.to_owned()].into_iter().chain(shown));
+            self.figures
+                .extend(figures.into_iter().map(|figure| Figure {
+                    name: format!("{of}: {}", figure.name),
+                    ..figure
+                }));
+        }
+        println!("{table}");
+    }
+
     pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
         let text = serde_json::to_string_pretty(self)?;
         std::fs::write(path, text + "\n").with_context(|| path.display().to_string())
@@ -192,6 +223,15 @@ mod tests {
         let report = Report { figures };
         report.write(&path).expect("it can be written");
         assert_eq!(Report::read(&path).expect("it can be read"), report);
+    }
+
+    #[test]
+    fn figures_of_several_things_are_told_apart() {
+        let mut report = Report::default();
+        let of = |median| vec![Figure::of("size", "MiB", vec![median])];
+        report.add_rows("Sizes", vec![("a", of(1.0)), ("b", of(2.0))]);
+        let names: Vec<_> = report.figures.iter().map(|f| f.name.as_str()).collect();
+        assert_eq!(names, ["a: size", "b: size"]);
     }
 
     #[test]

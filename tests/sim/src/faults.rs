@@ -12,12 +12,12 @@ use tokio::time::Instant;
 use weft_id::{AppId, EntityId, ExecutionId, InstanceKey, Tenant};
 use weft_orchestration::{Event, Failure, Kept, Message, Payload, Timestamp};
 use weft_store::{
-    Apps, Audit, AuditEntry, AuditFilter, AuditOutcome, AuditSeq, Digest, Ending, Entities,
-    EntityFilter, EntityPage, EntityView, Error, Family, Filter, Instance, Instances, KeyId,
-    KeyRecord, KeyValue, Keys, LargePayloads, Lease, Loaded, MessageSeq, NewAudit, NewInstance,
-    NewRevision, NodeId, Page, PageRequest, PendingTask, PendingTimer, Purged, Recorded, Revision,
-    RevisionId, Sealed, SealedKind, SetTerms, Shard, Store, Stored, TaskSeq, Tenants, Terms,
-    TurnCommit, Vault, Wakeup, Work,
+    Apps, Audit, AuditEntry, AuditFilter, AuditOutcome, AuditSeq, Blob, BlobId, Blobs, Digest,
+    Ending, Entities, EntityFilter, EntityPage, EntityView, Error, Family, Filter, Instance,
+    Instances, KeyId, KeyRecord, KeyValue, Keys, LargePayloads, Lease, Loaded, MessageSeq,
+    NewAudit, NewBlob, NewInstance, NewRevision, NodeId, Page, PageRequest, PendingTask,
+    PendingTimer, Purged, Recorded, Revision, RevisionId, Sealed, SealedKind, SetTerms, Shard,
+    Store, Stored, TaskSeq, Tenants, Terms, TurnCommit, Vault, Wakeup, Work,
 };
 
 use crate::crash::Crash;
@@ -557,5 +557,78 @@ impl KeyValue for FaultyStore {
         limit: u32,
     ) -> Result<Vec<String>, Error> {
         self.inner.kv_keys(app, bucket, after, limit).await
+    }
+}
+
+#[async_trait]
+impl Blobs for FaultyStore {
+    async fn create_container(
+        &self,
+        app: &AppId,
+        container: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.inner.create_container(app, container, now).await
+    }
+
+    async fn container_created(
+        &self,
+        app: &AppId,
+        container: &str,
+    ) -> Result<Option<Timestamp>, Error> {
+        self.inner.container_created(app, container).await
+    }
+
+    async fn delete_container(&self, app: &AppId, container: &str) -> Result<(), Error> {
+        self.inner.delete_container(app, container).await
+    }
+
+    async fn begin_blob(&self, app: &AppId) -> Result<BlobId, Error> {
+        self.inner.begin_blob(app).await
+    }
+
+    async fn append_blob(
+        &self,
+        app: &AppId,
+        blob: BlobId,
+        part: u32,
+        bytes: Vec<u8>,
+    ) -> Result<(), Error> {
+        self.inner.append_blob(app, blob, part, bytes).await
+    }
+
+    async fn put_blob(&self, app: &AppId, new: NewBlob) -> Result<(), Error> {
+        self.inner.put_blob(app, new).await
+    }
+
+    fn give_up_blob(&self, app: &AppId, blob: BlobId) {
+        self.inner.give_up_blob(app, blob);
+    }
+
+    async fn blob(&self, app: &AppId, container: &str, name: &str) -> Result<Option<Blob>, Error> {
+        self.inner.blob(app, container, name).await
+    }
+
+    async fn blob_part(&self, blob: BlobId, part: u32) -> Result<Vec<u8>, Error> {
+        self.inner.blob_part(blob, part).await
+    }
+
+    async fn delete_blobs(
+        &self,
+        app: &AppId,
+        container: &str,
+        names: Option<Vec<String>>,
+    ) -> Result<(), Error> {
+        self.inner.delete_blobs(app, container, names).await
+    }
+
+    async fn blob_names(
+        &self,
+        app: &AppId,
+        container: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<String>, Error> {
+        self.inner.blob_names(app, container, after, limit).await
     }
 }

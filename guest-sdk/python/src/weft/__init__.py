@@ -1,6 +1,6 @@
 """Write functions for weft in Python: activities, durable orchestrators, entities, HTTP functions."""
 
-from . import client, config, kv, log
+from . import blob, client, config, kv, log
 from .client import Filter, Page, Status
 from .context import Context, Lock
 from .entity import Entity, EntityId, entity, signal, state
@@ -30,6 +30,7 @@ __all__ = [
     "Status",
     "Task",
     "activity",
+    "blob",
     "client",
     "config",
     "entity",

@@ -17,13 +17,16 @@ from wit_world.exports import describe
 # All of them: what is not imported while the component is built is not there later.
 from wit_world.imports import (  # noqa: F401
     atomics,
+    blobstore,
     client,
+    container,
     durable,
     entities,
     entity_client,
     entity_context,
     management,
     outgoing_handler,
+    wasi_blobstore_types,
     wasi_config_store,
     wasi_http_types,
     wasi_keyvalue_store,

@@ -4,6 +4,7 @@
 mod activity;
 #[doc(hidden)]
 pub mod bindings;
+pub mod blob;
 pub mod client;
 pub mod config;
 pub mod entity;

@@ -7,6 +7,7 @@
  */
 
 import * as config from "../config.js";
+import * as blob from "../blob.js";
 import * as kv from "../kv.js";
 import { executeNatively } from "../context.js";
 import { operate } from "../entity.js";
@@ -131,6 +132,7 @@ export class EntityUnderTest {
 
 /** Empties storage and configuration, as before each test. */
 export function clear() {
+  blob.clear();
   kv.clear();
   config.values.clear();
 }

@@ -1,6 +1,6 @@
 /** What the types of the package promise: checked by the compiler, never run. */
 
-import { Context, activity, client, entity, http, kv, orchestrator } from "weft-sdk";
+import { Context, activity, blob, client, entity, http, kv, orchestrator } from "weft-sdk";
 import { EntityUnderTest, Orchestration } from "weft-sdk/testing";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -52,5 +52,7 @@ export async function tests(): Promise<void> {
 http({ name: "start", methods: ["POST"] }, async (request) => {
   const bucket = await kv.open();
   await bucket.setJson("last", request.query);
+  const read = await (await blob.open("bodies")).get("last", { end: 3 });
+  check<Same<typeof read, Uint8Array | undefined>>();
   return client.start(all, await request.json<number>(), { instanceId: "a" });
 });

@@ -35,9 +35,9 @@ enum Template {
     Typescript,
     /// A declarative workflow with scenarios that test it
     Workflow,
-    /// An orchestrator and an activity in Go
+    /// An HTTP function, an orchestrator and an activity in Go
     Go,
-    /// An orchestrator and an activity in C
+    /// An HTTP function, an orchestrator and an activity in C
     C,
 }
 

@@ -57,7 +57,8 @@ pub(super) fn build(job: &Job) -> Result<()> {
     if inputs.fresh {
         return Ok(());
     }
-    let sources = sources(folder, &job.source)?;
+    let mut sources = sources(folder, &job.source)?;
+    sources.extend(library(&sdk)?);
     let module = scratch.join(job.name()).with_extension("core.wasm");
     let sysroot = said(&TOOLS[1])?;
     let progress = Progress::start(format!("Making {} of C", job.name()));
@@ -78,7 +79,6 @@ pub(super) fn build(job: &Job) -> Result<()> {
         .arg(format!("-L{sysroot}/lib/wasm32-wasi"))
         .arg(format!("-I{}", sdk.display()))
         .args(&sources)
-        .arg(sdk.join("weft.c"))
         .arg("-o")
         .arg(&module)
         .current_dir(&job.project)
@@ -127,6 +127,16 @@ fn sources(folder: &Path, source: &Path) -> Result<Vec<PathBuf>> {
     others.sort();
     others.insert(0, source.to_owned());
     Ok(others)
+}
+
+/// The sources of the SDK, in order.
+fn library(sdk: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(sdk)?;
+    let paths = entries.map(|entry| Ok(entry?.path()));
+    let mut paths = paths.collect::<std::io::Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "c"));
+    paths.sort();
+    Ok(paths)
 }
 
 /// The folder that has `weft.h`: a copy in the project, else that of the source tree.

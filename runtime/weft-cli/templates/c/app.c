@@ -1,4 +1,4 @@
-/* Greets some names: an orchestration calls an activity for each. */
+/* Greets some names: an HTTP function starts an orchestration, which calls an activity for each. */
 #include <string.h>
 
 #include "weft.h"
@@ -28,8 +28,16 @@ static const char *greetings(const char *input) {
   return weft_format("%s]", list);
 }
 
+/* Answers with the id of the orchestration that it starts. */
+static weft_response start(weft_request *request) {
+  const char *guests = weft_request_body(request, NULL);
+  const char *id = guests ? weft_start("greetings", guests, NULL) : NULL;
+  return id ? weft_json(202, weft_json_quote(id)) : weft_failed();
+}
+
 const weft_function weft_functions[] = {
     {.name = "greet", .description = "Greets one name.", .activity = greet},
     {.name = "greetings", .description = "Greets all of them.", .orchestrator = greetings},
+    {.name = "start", .description = "Starts the greetings.", .http = start, .methods = "POST"},
     {0},
 };

@@ -1,4 +1,4 @@
-// Greets some names: an orchestration calls an activity for each.
+// Greets some names: an HTTP function starts an orchestration, which calls an activity for each.
 package main
 
 import weft "weft.dev/sdk"
@@ -24,5 +24,18 @@ var greetings = weft.Orchestrator("greetings", func(ctx *weft.Context, guests gu
 	}
 	return weft.All(tasks...)
 }, "Greets all of them.")
+
+// Answers with the id of the orchestration that it starts.
+var start = weft.HTTP("start", func(request *weft.Request) (*weft.Response, error) {
+	var guests guests
+	if err := request.JSON(&guests); err != nil {
+		return nil, err
+	}
+	id, err := weft.Start(greetings.Name(), guests, "")
+	if err != nil {
+		return nil, err
+	}
+	return weft.JSON(id).WithStatus(202), nil
+}, weft.Route{Methods: []string{"POST"}, Description: "Starts the greetings."})
 
 func main() {}

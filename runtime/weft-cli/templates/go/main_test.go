@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	weft "weft.dev/sdk"
@@ -22,5 +23,12 @@ func TestANameIsNeeded(t *testing.T) {
 	_, err := wefttest.Run(run, greetings, guests{[]string{""}})
 	if err == nil || weft.FailureOf(err).Kind != "no-name" {
 		t.Fatal(err)
+	}
+}
+
+func TestWhatIsNoListOfGuestsIsRefused(t *testing.T) {
+	got := start.Answer(weft.NewRequest("POST", "/api/start", strings.NewReader("[1]")))
+	if got.Status != 400 {
+		t.Fatal(got.Status, string(got.Body))
 	}
 }

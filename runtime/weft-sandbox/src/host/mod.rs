@@ -3,6 +3,7 @@
 //! Every component is linked against everything, once; what an import does is decided by the role
 //! in the store, so that one component may hold functions of several roles and is loaded once.
 
+pub(crate) mod blobstore;
 mod client;
 mod config;
 mod durable;
@@ -16,7 +17,8 @@ use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::wasi::{
-    config as wasi_config, keyvalue as wasi_keyvalue, logging as wasi_log,
+    blobstore as wasi_blobstore, config as wasi_config, keyvalue as wasi_keyvalue,
+    logging as wasi_log,
 };
 use crate::bindings::weft::functions;
 use crate::state::State;
@@ -31,6 +33,9 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     wasi_config::store::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
     wasi_keyvalue::store::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
     wasi_keyvalue::atomics::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
+    wasi_blobstore::types::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
+    wasi_blobstore::container::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
+    wasi_blobstore::blobstore::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
     functions::types::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
     functions::client::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;
     functions::durable::add_to_linker::<_, HasSelf<_>>(l, |state| state)?;

@@ -145,6 +145,56 @@ async fn reaches_the_client_and_the_store_of_its_app() {
 }
 
 #[tokio::test]
+async fn keeps_objects_of_its_app() {
+    let fixture = Fixture::new();
+    let seen = [
+        "false",
+        "there is no container \"box\"",
+        "box true",
+        "long box 600000",
+        "2000 true",
+        "[87] []",
+        "true false",
+        "there is no container \"absent\"",
+        "there is no object \"long\" in the container \"box\"",
+        "([\"a\", \"b\"], false)",
+        "(1, false)",
+        "([\"copy\", \"moved\"], true)",
+        "([], true)",
+        "(3, true)",
+        "([], true)",
+        "false",
+    ];
+    let expected = format!("Ok({seen:?})");
+    assert_eq!(output(&fixture, "objects", "null").await, expected);
+}
+
+#[tokio::test]
+async fn nobody_sees_half_of_an_object() {
+    let fixture = Fixture::new();
+    let replaced = output(&fixture, "objects-replaced", "null").await;
+    let expected = "Ok(\"524288: the object was replaced or deleted while it was read\")";
+    assert_eq!(replaced, expected);
+    let unfinished = output(&fixture, "objects-unfinished", "null").await;
+    assert!(unfinished.starts_with("Ok([\"true false\""), "{unfinished}");
+    assert!(
+        unfinished.contains("`write-data` has not said"),
+        "{unfinished}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_held_of_objects_is_bounded() {
+    let fixture = Fixture::new();
+    assert_eq!(output(&fixture, "objects-many", "null").await, "16");
+    let list = output(&fixture, "objects-list", "null").await;
+    assert!(
+        list.contains("at most 16777216 bytes are given as one list"),
+        "{list}"
+    );
+}
+
+#[tokio::test]
 async fn the_client_takes_from_guests_what_it_takes_from_anybody() {
     let fixture = Fixture::new();
     for (input, why) in [

@@ -58,6 +58,26 @@ async fn a_store_is_reached_where_all_agree_and_no_longer() {
 }
 
 #[tokio::test]
+async fn a_container_is_reached_where_that_is_granted() {
+    let fixture = Fixture::new();
+    let call = fixture.call("guest_activity", "objects");
+    let capabilities = grants(json!({"blob_containers": ["other"]}));
+    let asks = change(call.clone(), |function| {
+        function.capabilities = capabilities
+    });
+    let why = "the blob container box is not among";
+    let denied = run(&fixture, asks, "5").await;
+    assert!(denied.contains(why), "{denied}");
+    let of_tenant = grants(json!({"blob_containers": ["carts"]}));
+    let (metering, tenant) = (&fixture.world.metering, Tenant::default());
+    metering.set_grants(&tenant, &of_tenant);
+    let denied = run(&fixture, call.clone(), "5").await;
+    assert!(denied.contains("box is not granted"), "{denied}");
+    metering.set_grants(&tenant, &Grants::default());
+    assert!(run(&fixture, call, "5").await.starts_with("Ok("));
+}
+
+#[tokio::test]
 async fn functions_are_started_where_that_is_granted() {
     let fixture = Fixture::new();
     let call = fixture.call("guest_activity", "start");

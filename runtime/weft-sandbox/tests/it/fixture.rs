@@ -45,12 +45,14 @@ impl Fixture {
 
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let world = Arc::new(World::default());
+        let blobs = Arc::new(weft_store::MemoryStore::new());
         let services = Services {
             components: world.clone(),
             client: world.clone(),
             management: world.clone(),
             key_value: world.clone(),
-            payloads: Arc::new(weft_store::MemoryStore::new()),
+            blobs: blobs.clone(),
+            payloads: blobs,
             log: world.clone(),
             secrets: world.clone(),
             metering: world.metering.clone(),
@@ -59,6 +61,8 @@ impl Fixture {
         let mut config = Config::new(compiler, [7; 32]);
         config.guest = GuestLimits::for_payloads(4 << 20);
         config.pool.instances = 64;
+        // Tests count instances; what is made ahead has tests of its own.
+        config.pool.prepared = 0;
         config.admission.wait_max = Duration::from_millis(200);
         change(&mut config);
         let sandbox = Sandbox::new(config, services).unwrap();
@@ -82,6 +86,13 @@ impl Fixture {
         let logs = self.world.logs.lock().unwrap();
         let line = |record: &LogRecord| format!("{} {}", record.level.as_str(), record.text);
         logs.iter().map(line).collect()
+    }
+
+    /// The orchestrations that logs are of.
+    pub(crate) fn instances_of_logs(&self) -> Vec<String> {
+        let logs = self.world.logs.lock().unwrap();
+        let of = logs.iter().filter_map(|record| record.instance.as_ref());
+        of.map(ToString::to_string).collect()
     }
 
     /// Waits until no instance is left.

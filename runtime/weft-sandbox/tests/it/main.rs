@@ -9,6 +9,7 @@ mod fixture;
 mod http;
 mod orchestrators;
 mod outbound;
+mod prepared;
 mod reuse;
 mod sharing;
 mod uploads;

@@ -132,6 +132,7 @@ async fn two_runs_see_the_same_world() {
         "now 1700000000000",
         "client Err(Error::Invalid(",
         "keyvalue Err(Error::Other(",
+        "objects Err(\"wasi:blobstore is not for orchestrators",
         "call an activity that makes the request",
         "socket true",
         "files true",

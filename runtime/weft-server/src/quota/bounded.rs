@@ -13,12 +13,12 @@ use weft_orchestration::{
     After, Carries, Failure, Kept as KeptText, Message, Payload, Timestamp, Turn,
 };
 use weft_store::{
-    Apps, Audit, AuditEntry, AuditFilter, AuditOutcome, AuditSeq, Digest, Ending, Entities,
-    EntityFilter, EntityPage, EntityView, Error, Family, Filter, Instance, Instances, KeyId,
-    KeyRecord, KeyValue, Keys, LargePayloads, Lease, Loaded, MessageSeq, NewAudit, NewInstance,
-    NewRevision, NodeId, Page, PageRequest, PendingTask, PendingTimer, Purged, Recorded, Revision,
-    RevisionId, Sealed, SealedKind, SetTerms, Shard, Store, Stored, TaskSeq, Tenants, Terms,
-    TurnCommit, Vault, Wakeup, Work,
+    Apps, Audit, AuditEntry, AuditFilter, AuditOutcome, AuditSeq, Blob, BlobId, Blobs, Digest,
+    Ending, Entities, EntityFilter, EntityPage, EntityView, Error, Family, Filter, Instance,
+    Instances, KeyId, KeyRecord, KeyValue, Keys, LargePayloads, Lease, Loaded, MessageSeq,
+    NewAudit, NewBlob, NewInstance, NewRevision, NodeId, Page, PageRequest, PendingTask,
+    PendingTimer, Purged, Recorded, Revision, RevisionId, Sealed, SealedKind, SetTerms, Shard,
+    Store, Stored, TaskSeq, Tenants, Terms, TurnCommit, Vault, Wakeup, Work,
 };
 
 use super::Quotas;
@@ -437,5 +437,94 @@ impl KeyValue for Bounded {
         limit: u32,
     ) -> Result<Vec<String>, Error> {
         self.inner.kv_keys(app, bucket, after, limit).await
+    }
+}
+
+#[async_trait]
+impl Blobs for Bounded {
+    async fn create_container(
+        &self,
+        app: &AppId,
+        container: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.inner.create_container(app, container, now).await
+    }
+
+    async fn container_created(
+        &self,
+        app: &AppId,
+        container: &str,
+    ) -> Result<Option<Timestamp>, Error> {
+        self.inner.container_created(app, container).await
+    }
+
+    async fn delete_container(&self, app: &AppId, container: &str) -> Result<(), Error> {
+        let deleted = self.inner.delete_container(app, container).await;
+        self.quotas.removed(&app.tenant);
+        deleted
+    }
+
+    async fn begin_blob(&self, app: &AppId) -> Result<BlobId, Error> {
+        self.inner.begin_blob(app).await
+    }
+
+    async fn append_blob(
+        &self,
+        app: &AppId,
+        blob: BlobId,
+        part: u32,
+        bytes: Vec<u8>,
+    ) -> Result<(), Error> {
+        self.reserve_data(app, bytes.len()).await?;
+        self.inner.append_blob(app, blob, part, bytes).await
+    }
+
+    async fn put_blob(&self, app: &AppId, new: NewBlob) -> Result<(), Error> {
+        // The parts before have been counted.
+        if let Err(refused) = self.reserve_data(app, new.rest.len()).await {
+            // What it replaces makes room; that is looked at only where it matters.
+            let old = self.inner.blob(app, &new.container, &new.name).await?;
+            let old = usize::try_from(old.ok_or(refused)?.size).unwrap_or(usize::MAX);
+            self.reserve_data(app, new.rest.len().saturating_sub(old))
+                .await?;
+        }
+        let put = self.inner.put_blob(app, new).await;
+        self.quotas.removed(&app.tenant);
+        put
+    }
+
+    fn give_up_blob(&self, app: &AppId, blob: BlobId) {
+        self.inner.give_up_blob(app, blob);
+        self.quotas.removed(&app.tenant);
+    }
+
+    async fn blob(&self, app: &AppId, container: &str, name: &str) -> Result<Option<Blob>, Error> {
+        self.inner.blob(app, container, name).await
+    }
+
+    async fn blob_part(&self, blob: BlobId, part: u32) -> Result<Vec<u8>, Error> {
+        self.inner.blob_part(blob, part).await
+    }
+
+    async fn delete_blobs(
+        &self,
+        app: &AppId,
+        container: &str,
+        names: Option<Vec<String>>,
+    ) -> Result<(), Error> {
+        let deleted = self.inner.delete_blobs(app, container, names).await;
+        self.quotas.removed(&app.tenant);
+        deleted
+    }
+
+    async fn blob_names(
+        &self,
+        app: &AppId,
+        container: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<String>, Error> {
+        self.inner.blob_names(app, container, after, limit).await
     }
 }

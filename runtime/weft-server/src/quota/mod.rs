@@ -411,7 +411,7 @@ fn read<T: DeserializeOwned + Default>(stored: Option<Payload>) -> Result<T, Err
 #[cfg(test)]
 mod tests {
     use weft_orchestration::Timestamp;
-    use weft_store::{Apps as _, Family, SetTerms};
+    use weft_store::{Apps as _, Blobs as _, Family, SetTerms};
     use weft_store::{
         IdReuse, Instances as _, KeyValue as _, MemoryStore, NewInstance, NewRevision,
     };
@@ -467,6 +467,42 @@ mod tests {
         // Another tenant has room of its own.
         let other = AppId::new("other".parse().unwrap(), app.app.clone());
         store.kv_set(&other, "b", "a", &[0; 200]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn objects_are_among_what_is_kept() {
+        let quota = Quota {
+            stored_bytes: Some(1000),
+            ..Quota::default()
+        };
+        let (store, app) = bounded(quota).await;
+        let now = Timestamp::default();
+        store.create_container(&app, "c", now).await.unwrap();
+        let put = |name: &str, begun, len| {
+            let new = weft_store::NewBlob {
+                container: "c".to_owned(),
+                name: name.to_owned(),
+                begun,
+                rest: vec![0; len],
+                now,
+            };
+            store.put_blob(&app, new)
+        };
+        put("a", None, 600).await.unwrap();
+        assert_eq!(exceeded(put("b", None, 600).await), "stored_bytes");
+        // What it replaces makes room.
+        put("a", None, 700).await.unwrap();
+        // Parts count before the object is there.
+        let begun = store.begin_blob(&app).await.unwrap();
+        let append = |part, len| store.append_blob(&app, begun, part, vec![0; len]);
+        append(0, 200).await.unwrap();
+        assert_eq!(exceeded(append(1, 200).await), "stored_bytes");
+        let set = store.kv_set(&app, "b", "k", &[0; 200]).await;
+        assert_eq!(exceeded(set), "stored_bytes");
+        store.give_up_blob(&app, begun);
+        store.kv_set(&app, "b", "k", &[0; 200]).await.unwrap();
+        store.delete_container(&app, "c").await.unwrap();
+        store.kv_set(&app, "b", "l", &[0; 700]).await.unwrap();
     }
 
     #[tokio::test]

@@ -18,8 +18,10 @@ const PARTS_AT_ONCE: u32 = 8;
 /// Marks what a process that is gone has left: parts without a text, and texts that nobody names.
 /// Returns the last number.
 pub(crate) fn recover(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.execute("DELETE FROM blob_begun", [])?;
     let sql = "INSERT OR IGNORE INTO payload_garbage SELECT DISTINCT number FROM payload_part \
-               WHERE number NOT IN (SELECT number FROM payload)";
+               WHERE number NOT IN (SELECT number FROM payload) \
+               AND number NOT IN (SELECT number FROM blob)";
     conn.execute(sql, [])?;
     let sql = "INSERT OR IGNORE INTO payload_doubt SELECT sha256 FROM payload p \
                WHERE NOT EXISTS (SELECT 1 FROM payload_use u WHERE u.sha256 = p.sha256)";
@@ -28,8 +30,11 @@ pub(crate) fn recover(conn: &Connection) -> rusqlite::Result<i64> {
 }
 
 pub(super) fn last_number(conn: &Connection) -> rusqlite::Result<i64> {
+    // An object without bytes has no parts.
     let sql = "SELECT max(coalesce((SELECT max(number) FROM payload_part), 0), \
-               coalesce((SELECT max(number) FROM payload_garbage), 0))";
+               coalesce((SELECT max(number) FROM payload_garbage), 0), \
+               coalesce((SELECT max(number) FROM blob_begun), 0), \
+               coalesce((SELECT max(number) FROM blob), 0))";
     conn.query_row(sql, [], |row| row.get(0))
 }
 
@@ -57,15 +62,29 @@ impl Tx<'_> {
         if self.number_of(sha256)?.is_some() {
             return Ok(None);
         }
+        Ok(Some(self.next_number()))
+    }
+
+    /// A number that no parts have had.
+    pub(crate) fn next_number(&mut self) -> i64 {
         self.state.last_text += 1;
-        Ok(Some(self.state.last_text))
+        self.state.last_text
     }
 
     pub(crate) fn insert_part(&self, number: i64, part: usize, text: &str) -> rusqlite::Result<()> {
         let bytes = text.as_bytes().chunks(PART_BYTES).nth(part);
+        let part = u32::try_from(part).unwrap_or(u32::MAX);
+        self.insert_bytes(number, part, bytes.unwrap_or_default())
+    }
+
+    pub(crate) fn insert_bytes(
+        &self,
+        number: i64,
+        part: u32,
+        bytes: &[u8],
+    ) -> rusqlite::Result<()> {
         let sql = "INSERT INTO payload_part (number, part, body) VALUES (?1, ?2, ?3)";
-        let bytes = bytes.unwrap_or_default();
-        self.execute(sql, params![number, part as i64, bytes])?;
+        self.execute(sql, params![number, part, bytes])?;
         Ok(())
     }
 
@@ -80,8 +99,7 @@ impl Tx<'_> {
             let number = match text.number {
                 Some(number) => number,
                 None => {
-                    self.state.last_text += 1;
-                    let number = self.state.last_text;
+                    let number = self.next_number();
                     for part in 0..text.text.len().div_ceil(PART_BYTES) {
                         self.insert_part(number, part, &text.text)?;
                     }
@@ -97,11 +115,13 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Gives numbers up, unless a text has become of them.
+    /// Gives numbers up, unless a text or an object has become of them.
     pub(crate) fn discard_parts(&mut self, numbers: &[i64]) -> rusqlite::Result<()> {
         for number in numbers {
+            self.execute("DELETE FROM blob_begun WHERE number = ?1", [number])?;
             let sql = "INSERT OR IGNORE INTO payload_garbage SELECT ?1 \
-                       WHERE NOT EXISTS (SELECT 1 FROM payload WHERE number = ?1)";
+                       WHERE NOT EXISTS (SELECT 1 FROM payload WHERE number = ?1) \
+                       AND NOT EXISTS (SELECT 1 FROM blob WHERE number = ?1)";
             self.execute(sql, [number])?;
             self.state.litter = true;
         }

@@ -1,7 +1,7 @@
 //! What is deployed.
 
 use super::{Worker, app, at, event, key, task, text, timer};
-use crate::{Digest, Error, Filter, NewRevision, PageRequest, RevisionId, Store};
+use crate::{Digest, Error, Filter, NewBlob, NewRevision, PageRequest, RevisionId, Store};
 
 fn revision(expected: Option<u32>, deployment: &str, millis: u64) -> NewRevision {
     NewRevision {
@@ -89,7 +89,18 @@ pub async fn a_deleted_app_leaves_nothing(store: &(impl Store + ?Sized)) {
             .await;
         store.send(key, event("e"), at(0)).await.unwrap();
         store.kv_set(&key.app, "b", "k", b"v").await.unwrap();
+        let created = store.create_container(&key.app, "c", at(0)).await;
+        created.unwrap();
+        let new = NewBlob {
+            container: "c".to_owned(),
+            name: "o".to_owned(),
+            begun: None,
+            rest: b"v".to_vec(),
+            now: at(0),
+        };
+        store.put_blob(&key.app, new).await.unwrap();
     }
+    let of_gone = store.blob(&gone.app, "c", "o").await.unwrap().unwrap();
     let before = worker.everything(&stays).await;
     store.delete_app(&gone.app).await.unwrap();
 
@@ -111,6 +122,10 @@ pub async fn a_deleted_app_leaves_nothing(store: &(impl Store + ?Sized)) {
     assert!(worker.tasks(&gone).await.is_empty());
     assert!(worker.timers(&gone).await.is_empty());
     assert_eq!(store.kv_get(&gone.app, "b", "k").await.unwrap(), None);
+    assert_eq!(store.container_created(&gone.app, "c").await.unwrap(), None);
+    let bytes = store.blob_part(of_gone.id, 0).await;
+    assert!(matches!(bytes, Err(Error::NotFound)), "{bytes:?}");
+    assert!(store.blob(&stays.app, "c", "o").await.unwrap().is_some());
     assert!(matches!(
         store.delete_app(&gone.app).await,
         Err(Error::NotFound)

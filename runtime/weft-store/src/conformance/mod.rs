@@ -7,6 +7,7 @@
 
 mod apps;
 mod audit;
+mod blobs;
 mod ends;
 mod entities;
 mod instances;
@@ -24,6 +25,7 @@ mod vault;
 
 pub use apps::*;
 pub use audit::*;
+pub use blobs::*;
 pub use ends::*;
 pub use entities::*;
 pub use instances::*;
@@ -135,6 +137,10 @@ macro_rules! conformance_tests {
             an_entity_keeps_what_waits_for_it
             a_name_that_leads_nowhere_is_refused
             keys_of_a_bucket_are_read_in_pages
+            objects_are_kept_by_app_and_container
+            long_objects_are_written_in_parts_that_nobody_sees
+            objects_are_bounded
+            names_of_objects_are_read_in_pages
         }
     };
     ($make:expr; $($case:ident)*) => {$(

@@ -5,7 +5,8 @@ use weft_orchestration::{After, Payload};
 
 use super::{Worker, app, at, key, text};
 use crate::{
-    Error, KeyId, KeyRecord, NewRevision, Role, Sealed, SealedKind, SetTerms, Store, Stored, Terms,
+    Error, KeyId, KeyRecord, NewBlob, NewRevision, Role, Sealed, SealedKind, SetTerms, Store,
+    Stored, Terms,
 };
 
 pub async fn tenants_are_listed_by_name(store: &(impl Store + ?Sized)) {
@@ -70,6 +71,23 @@ pub async fn what_a_tenant_keeps_is_counted(store: &(impl Store + ?Sized)) {
     let kind = SealedKind::Secret;
     store.put_sealed(&app, kind, sealed).await.unwrap();
     assert_eq!(stored().await.data_bytes, 3 + 5 + 10);
+    store.create_container(&app, "c", at(0)).await.unwrap();
+    let object = |rest: &[u8]| NewBlob {
+        container: "c".to_owned(),
+        name: "o".to_owned(),
+        begun: None,
+        rest: rest.to_vec(),
+        now: at(0),
+    };
+    store.put_blob(&app, object(&[0; 40])).await.unwrap();
+    store.put_blob(&app, object(&[0; 30])).await.unwrap();
+    // What is being written counts as well.
+    let begun = store.begin_blob(&app).await.unwrap();
+    let appended = store.append_blob(&app, begun, 0, vec![0; 500]).await;
+    appended.unwrap();
+    assert_eq!(stored().await.data_bytes, 18 + 30 + 500);
+    store.delete_container(&app, "c").await.unwrap();
+    assert_eq!(stored().await.data_bytes, 18 + 500);
 
     let worker = Worker::new(store).await;
     worker.created_and_begun(&key("i"), 1, |_| {}).await;

@@ -94,6 +94,7 @@ impl State {
             self.remove(key);
         }
         self.pairs.retain(|(of, _), _| of != app);
+        self.objects.forget(app);
         self.sealed.retain(|(of, _, _), _| of != app);
     }
 }

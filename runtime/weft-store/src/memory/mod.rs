@@ -5,6 +5,7 @@
 
 mod apps;
 mod audit;
+mod blobs;
 mod entities;
 mod instances;
 mod keys;
@@ -108,6 +109,7 @@ struct State {
     audit: BTreeMap<AuditSeq, AuditEntry>,
     audit_last: i64,
     pairs: BTreeMap<(AppId, String), BTreeMap<String, Vec<u8>>>,
+    objects: blobs::Objects,
     sealed: BTreeMap<(AppId, SealedKind, String), Sealed>,
 }
 

@@ -76,6 +76,7 @@ impl Tenants for MemoryStore {
         let bytes = pairs.map(|(key, value)| key.len() + value.len());
         let bytes = bytes.chain(sealed.map(|(_, sealed)| sealed.value.len()));
         stored.data_bytes = bytes.map(|bytes| bytes as u64).sum();
+        stored.data_bytes += state.objects.bytes_of(tenant);
         Ok(stored)
     }
 }
@@ -107,6 +108,7 @@ impl State {
         let pairs = self.pairs.keys().map(|(app, _)| app);
         let sealed = self.sealed.keys().map(|(app, _, _)| app);
         let all = deployed.chain(instances).chain(pairs).chain(sealed);
+        let all = all.chain(self.objects.apps());
         let mut apps: Vec<_> = all.filter(|app| app.tenant == *tenant).cloned().collect();
         apps.sort_unstable();
         apps.dedup();

@@ -2,6 +2,7 @@
 //! what was done, is the sample `order-fulfilment`.
 
 mod approval;
+mod archive;
 mod bank;
 mod chain;
 mod eternal;
@@ -24,6 +25,14 @@ weft_sdk::export! {
         bank::transfer,
         bank::aggregate,
     ],
-    activities: [work::double, work::probe, work::count, work::flaky, tidy::start_batch, tidy::tidy_batch],
+    activities: [
+        work::double,
+        work::probe,
+        work::count,
+        work::flaky,
+        tidy::start_batch,
+        tidy::tidy_batch,
+        archive::archive,
+    ],
     entities: [bank::Account, bank::Counter],
 }

@@ -1,6 +1,6 @@
 /** The patterns of durable orchestrations, each as small as it can be. */
 
-import { Context, activity, entity, orchestrator } from "weft-sdk";
+import { Context, activity, blob, entity, orchestrator } from "weft-sdk";
 
 /** Twice the number. */
 export const double = activity("double", (number: number) => number * 2);
@@ -75,7 +75,28 @@ export const surroundings = orchestrator("surroundings", async (ctx: Context) =>
   return { before, after: look(), payload };
 });
 
+/** Keeps a text, and 200,000 times the text, as objects. */
+export const archive = activity("archive", async (text: string) => {
+  const container = await blob.open("archive");
+  const before = await container.get("short");
+  await container.put("short", text);
+  await container.put("long", text.repeat(200_000));
+  await container.put("gone", "");
+  await container.delete("gone");
+  const start = text.length * 100_000;
+  const middle = await container.get("long", { start, end: start + 8 });
+  const decoder = new TextDecoder();
+  return {
+    before: before === undefined ? null : decoder.decode(before),
+    size: (await container.info("long"))?.size,
+    middle: decoder.decode(middle),
+    names: await container.names(),
+    absent: (await container.get("gone")) === undefined,
+  };
+});
+
 /** Asks for what orchestrators may not have. */
-export const outside = orchestrator("outside", async () => {
+export const outside = orchestrator("outside", async (_: Context, what: string | null) => {
+  if (what === "objects") await blob.open("archive");
   await fetch("http://127.0.0.1:1/");
 });

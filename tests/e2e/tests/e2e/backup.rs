@@ -37,6 +37,15 @@ async fn an_order_goes_on_where_its_backup_is_restored() {
     session.start("orders", "fulfil", "large", &order).await;
     let waiting = |instance: &Value| instance["custom_status"]["stage"] == "awaiting-approval";
     session.until("orders", "large", waiting).await;
+    // Objects of another app come along.
+    let wasm = component("samples/rust/patterns", "patterns");
+    session.upload("patterns", "patterns", wasm).await;
+    let archive = async |session: &Session| {
+        let text = json!("weft");
+        let answer = session.invoke("patterns", "archive", &text).await;
+        answer.expect(200).json()
+    };
+    assert_eq!(archive(&session).await["before"], json!(null));
 
     let dir = tempfile::tempdir().unwrap();
     let copy = dir.path().join("copy");
@@ -45,7 +54,7 @@ async fn an_order_goes_on_where_its_backup_is_restored() {
     let copied = done(&["backup", copy_path], &data);
     assert_eq!(
         (&copied["instances"], &copied["components"]),
-        (&json!(1), &json!(1))
+        (&json!(1), &json!(2))
     );
     assert!(refused(&["backup", copy_path], &data).contains("not empty"));
     assert!(refused(&["restore", copy_path], &data).contains("not empty"));
@@ -59,6 +68,7 @@ async fn an_order_goes_on_where_its_backup_is_restored() {
     told.await.expect(202);
     let ended = session.until_status("orders", "large", "Completed").await;
     assert_eq!(ended["output"]["status"], "fulfilled", "{ended}");
+    assert_eq!(archive(&session).await["before"], "weft");
 }
 
 #[test]

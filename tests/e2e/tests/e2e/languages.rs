@@ -42,6 +42,12 @@ async fn hello_http(language: &str) {
     assert_eq!(answer.text().trim(), "Hello, world!");
     let content_type = answer.headers["content-type"].to_str().unwrap();
     assert!(content_type.starts_with("text/plain"), "{content_type}");
+    // The one in Rust knows nothing of us, and greets the world only.
+    if language != "rust" {
+        let get = session.data(Method::GET, "/@default/hello/api/hello?name=Ad%C3%A1+L");
+        let answer = session.send(get).await.expect(200);
+        assert_eq!(answer.text().trim(), "Hello, Adá L!");
+    }
 }
 
 const SHOP: &str = "orders";
@@ -113,6 +119,7 @@ async fn patterns(language: &str) -> Session {
     }
     let waiting = |instance: &Value| instance["custom_status"] == "waiting";
     session.until(APP, "asked", waiting).await;
+    archive(&session, &json!(null)).await;
     session.node.kill();
     session.node.restart();
     let told = session
@@ -128,7 +135,21 @@ async fn patterns(language: &str) -> Session {
         let ended = session.until_status(APP, id, "Completed").await;
         assert_eq!(ended["output"], expected, "{id}");
     }
+    archive(&session, &json!("weft")).await;
     session
+}
+
+/// Objects, longer than what is written at once, that are still there after a kill.
+async fn archive(session: &Session, before: &Value) {
+    let answer = session.invoke(APP, "archive", &json!("weft")).await;
+    let expected = json!({
+        "before": before,
+        "size": 800_000,
+        "middle": "weftweft",
+        "names": ["long", "short"],
+        "absent": true,
+    });
+    assert_eq!(answer.expect(200).json(), expected);
 }
 
 /// What the samples in Rust show by other means.
@@ -178,6 +199,13 @@ async fn patterns_and_surroundings(language: &str, source: &str) {
     let refused = session.until_status(APP, "out", "Failed").await;
     let message = refused["failure"].to_string();
     assert!(message.contains("call an activity"), "{message}");
+    session
+        .start(APP, "outside", "objects", &json!("objects"))
+        .await;
+    let refused = session.until_status(APP, "objects", "Failed").await;
+    let message = refused["failure"].to_string();
+    assert!(message.contains("wasi:blobstore is not for"), "{message}");
+    assert!(message.contains("call an activity"), "{message}");
 
     session.replays_alike(APP).await;
 }
@@ -206,8 +234,8 @@ language!(go, "main.go");
 language!(c, "app.c");
 
 #[tokio::test]
-async fn hello_http_in_every_language_that_can() {
-    for language in ["rust", "python", "typescript"] {
+async fn hello_http_in_every_language() {
+    for language in ["rust", "python", "typescript", "go", "c"] {
         hello_http(language).await;
     }
 }

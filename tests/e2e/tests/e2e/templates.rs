@@ -38,6 +38,15 @@ fn succeeds(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {said}");
 }
 
+fn post(url: &str, body: &'static str) -> (u16, String) {
+    let request = async {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let answer = client.post(url).body(body).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(request)
+}
+
 /// Makes a project and runs its orchestration on a node; then breaks the source at `sound`.
 fn works(template: &str, source: &str, sound: &str, unsound: &str, said: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
@@ -65,6 +74,12 @@ fn works(template: &str, source: &str, sound: &str, unsound: &str, said: &[&str]
     let ended = on_node(&["start", "greetings", "--input", input, "--wait"]);
     let expected = json!(["Hello, Ada!", "Hello, Alan!"]);
     assert_eq!(ended["output"], expected, "{ended}");
+    // The HTTP function answers with the id of an orchestration that it has started.
+    let (status, id) = post(&format!("{}/@default/party/api/start", node.http()), input);
+    assert_eq!(status, 202, "{id}");
+    let id: String = serde_json::from_str(&id).unwrap();
+    let shown = on_node(&["instances", "show", &id]);
+    assert_eq!(shown["orchestrator"], "greetings", "{shown}");
     let checks = weft(&project, &["doctor", "--json"]).stdout;
     let checks: Value = serde_json::from_slice(&checks).unwrap();
     let tools = ["data", "key", "node"];
@@ -122,6 +137,33 @@ fn c() {
         ".activity = greeet",
         &said,
     );
+}
+
+#[test]
+fn an_output_that_is_no_json_fails_its_call() {
+    let dir = tempfile::tempdir().unwrap();
+    done(dir.path(), &["new", "party", "--template", "c"]);
+    let project = dir.path().join("party");
+    let source = project.join("app.c");
+    let text = std::fs::read_to_string(&source).unwrap();
+    let quoted = "weft_json_quote(weft_format(\"Hello, %s!\", name))";
+    assert!(text.contains(quoted));
+    std::fs::write(&source, text.replace(quoted, "name")).unwrap();
+    done(&project, &["build"]);
+    let node = Node::in_memory();
+    let on_node = |args: &[&str]| {
+        let mut command = Command::new(weft_binary());
+        command.args(args).current_dir(&project);
+        command.env("WEFT_ADMIN", node.admin());
+        let output = command.env("WEFT_KEY", node.key()).output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    on_node(&["deploy"]);
+    let direct = on_node(&["functions", "invoke", "greet", "--input", "\"Ada\""]);
+    assert!(direct.contains("what is no JSON"), "{direct}");
+    let input = r#"{"names": ["Ada"]}"#;
+    let ended = on_node(&["start", "greetings", "--input", input, "--wait"]);
+    assert!(ended.contains("what is no JSON"), "{ended}");
 }
 
 #[test]

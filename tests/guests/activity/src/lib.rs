@@ -9,6 +9,9 @@ wit_bindgen::generate!({
             import wasi:config/store@0.2.0-rc.1;
             import wasi:keyvalue/store@0.2.0-draft;
             import wasi:keyvalue/atomics@0.2.0-draft;
+            import wasi:blobstore/types@0.2.0-draft;
+            import wasi:blobstore/container@0.2.0-draft;
+            import wasi:blobstore/blobstore@0.2.0-draft;
             import weft:functions/client@0.1.0;
             import weft:functions/durable@0.1.0;
             export weft:functions/activity@0.1.0;
@@ -17,6 +20,8 @@ wit_bindgen::generate!({
     world: "test:guest/guest",
     generate_all,
 });
+
+mod objects;
 
 use exports::weft::functions::activity::{Call, Failure, Guest};
 use wasi::keyvalue::{atomics, store};
@@ -43,6 +48,12 @@ impl Guest for Activities {
             "panic" => panic!("the reactor is on fire"),
             "exit" => std::process::exit(7),
             "loop" => loop {
+                std::hint::black_box(());
+            },
+            "loop-if" => loop {
+                if input != "true" {
+                    return Ok(input);
+                }
                 std::hint::black_box(());
             },
             "sleep" => {
@@ -75,6 +86,12 @@ impl Guest for Activities {
                 Ok(input)
             }
             "big" => Ok("x".repeat(80 << 20)),
+            "count" => {
+                static CALLS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
+                let calls = CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                println!("call {calls}");
+                Ok(calls.to_string())
+            }
             "env" => Ok(format!(
                 "{:?}",
                 (
@@ -95,6 +112,11 @@ impl Guest for Activities {
                 Err(error) => Ok(format!("{error:?}")),
             },
             "store" => Ok(format!("{:?}", keep(&input))),
+            "objects" => Ok(format!("{:?}", objects::keep())),
+            "objects-replaced" => Ok(format!("{:?}", objects::replaced())),
+            "objects-unfinished" => Ok(format!("{:?}", objects::unfinished())),
+            "objects-many" => Ok(objects::many().to_string()),
+            "objects-list" => Ok(format!("{:?}", objects::as_list())),
             other => Err(Failure {
                 kind: "unknown".to_owned(),
                 message: format!("there is no {other}"),

@@ -7,6 +7,7 @@ wit_bindgen::generate!({
         world guest {
             import wasi:config/store@0.2.0-rc.1;
             import wasi:keyvalue/store@0.2.0-draft;
+            import wasi:blobstore/blobstore@0.2.0-draft;
             import weft:functions/client@0.1.0;
             import weft:functions/durable@0.1.0;
             export weft:functions/orchestrator@0.1.0;
@@ -19,6 +20,7 @@ wit_bindgen::generate!({
 
 use exports::weft::functions::describe;
 use exports::weft::functions::orchestrator::{Failure, Guest};
+use wasi::blobstore::blobstore;
 use wasi::keyvalue::store;
 use weft::functions::{client, durable};
 
@@ -137,6 +139,8 @@ fn look_around() -> String {
     seen.push(format!("guid {}", durable::new_guid()));
     seen.push(format!("client {:?}", client::start("x", "null", None)));
     seen.push(format!("keyvalue {:?}", store::open("x").map(drop)));
+    let objects = blobstore::create_container("x").map(drop);
+    seen.push(format!("objects {objects:?}"));
     seen.push(format!("http {}", fetch()));
     let socket = std::net::TcpStream::connect("127.0.0.1:9").map(drop);
     seen.push(format!("socket {}", socket.is_err()));

@@ -37,6 +37,7 @@ pub(crate) async fn measure(plan: Plan, report: &mut Report) -> anyhow::Result<(
         client: Arc::new(NoInstances),
         management: Arc::new(NoInstances),
         key_value: Arc::new(MemoryStore::new()),
+        blobs: Arc::new(MemoryStore::new()),
         payloads: Arc::new(MemoryStore::new()),
         log: Arc::new(Unread),
         secrets: Arc::new(NoInstances),

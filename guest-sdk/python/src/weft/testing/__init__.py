@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Callable, Optional, Union
 
-from .. import codec, config, kv
+from .. import blob, codec, config, kv
 from ..context import execute
 from ..entity import Entity, Kind
 from ..failure import Failure
@@ -181,6 +181,7 @@ def _kind(of: type[Entity]) -> Kind:
 
 def clear() -> None:
     """Empties storage and configuration, as before each test."""
+    blob._memory.clear()
     kv._memory.clear()
     config.VALUES.clear()
 
