@@ -13,7 +13,8 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 use crate::SetupError;
 use crate::config::Pool;
 
-/// How often guests are looked at. A guest is stopped at most two ticks after its deadline.
+/// How often guests are looked at where nothing else is asked for. A guest is stopped at most two
+/// ticks after its deadline.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 /// The heartbeat is missing when the ticker has not run for so long.
@@ -89,7 +90,7 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    pub(crate) fn start(engine: Engine) -> Result<Self, SetupError> {
+    pub(crate) fn start(engine: Engine, tick: Duration) -> Result<Self, SetupError> {
         let stop = Arc::new(AtomicBool::new(false));
         let beat_ms = Arc::new(AtomicU64::new(0));
         let started = Instant::now();
@@ -98,7 +99,7 @@ impl Ticker {
             .name("weft-epoch".to_owned())
             .spawn(move || {
                 while !stopped.load(Ordering::Relaxed) {
-                    std::thread::sleep(TICK);
+                    std::thread::sleep(tick);
                     engine.increment_epoch();
                     beat.store(millis(started.elapsed()), Ordering::Relaxed);
                 }

@@ -16,6 +16,7 @@ mod activity;
 mod admission;
 mod bindings;
 mod body;
+mod cache;
 mod compile;
 mod config;
 mod describe;
@@ -43,7 +44,10 @@ pub use activity::{ActivityCall, Completed, Usage};
 pub use body::Body;
 pub use compile::compile_main;
 pub use config::{Admission, Compiler, Config, GuestLimits, Invocation, Pool, UploadLimits};
-pub use egress::{Cidr, ClientIdentity, InvalidCidr, Outbound, OutboundError, OutboundOptions};
+pub use egress::{
+    Cidr, ClientIdentity, InvalidCidr, Outbound, OutboundError, OutboundOptions, Resolver,
+    SystemResolver,
+};
 pub use error::{CallError, SetupError, UploadError};
 pub use execution::Execution;
 pub use inspect::inspect;

@@ -1,18 +1,17 @@
 //! The sandbox as a whole, and the way from a digest to a loaded component.
 
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lru::LruCache;
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store};
 use weft_store::Digest;
 
 use crate::admission::Gate;
+use crate::cache::{Cache, Loading};
 use crate::config::{Config, Invocation};
 use crate::egress::Egress;
 use crate::engine::{self, Ticker};
@@ -35,7 +34,8 @@ struct Inner {
     services: Arc<Services>,
     linker: Linker<State>,
     native: NativeStore,
-    loaded: Mutex<LruCache<Digest, Arc<Loaded>>>,
+    loaded: Mutex<Cache<Arc<Loaded>>>,
+    loading: Loading,
     compiling: Semaphore,
     gate: Gate,
     egress: Arc<Egress>,
@@ -59,17 +59,19 @@ impl Sandbox {
         let compatibility = engine::compatibility(&engine);
         let dir = config.native_dir.as_deref();
         let native = NativeStore::new(dir, config.signing_key, compatibility)?;
-        let loaded_max = NonZeroUsize::new(config.loaded_max).unwrap_or(NonZeroUsize::MIN);
+        let loaded = Cache::new(config.loaded_max, config.loaded_bytes_max);
+        let resolver = Arc::clone(&config.resolver);
         Ok(Self(Arc::new(Inner {
-            ticker: Ticker::start(engine.clone())?,
+            ticker: Ticker::start(engine.clone(), config.tick)?,
             engine,
             services: Arc::new(services),
             linker,
             native,
-            loaded: Mutex::new(LruCache::new(loaded_max)),
+            loaded: Mutex::new(loaded),
+            loading: Loading::default(),
             compiling: Semaphore::new(config.compiler.concurrency.max(1)),
             gate: Gate::new(config.admission),
-            egress: Arc::new(Egress::new(config.egress_allow.clone())),
+            egress: Arc::new(Egress::with(config.egress_allow.clone(), resolver)),
             live: Arc::new(AtomicU64::new(0)),
             rested: Arc::new(Rested::new(rested_max(&config))),
             config,
@@ -92,6 +94,12 @@ impl Sandbox {
     #[must_use]
     pub fn loaded_components(&self) -> usize {
         self.loaded().len()
+    }
+
+    /// Bytes of native code that are loaded now.
+    #[must_use]
+    pub fn loaded_bytes(&self) -> u64 {
+        self.loaded().bytes()
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -135,12 +143,22 @@ impl Sandbox {
 
     /// The component of that digest, from memory, else from native code, else compiled again.
     pub(crate) async fn load(&self, digest: Digest) -> Result<Arc<Loaded>, CallError> {
-        if let Some(loaded) = self.loaded().get(&digest) {
-            return Ok(Arc::clone(loaded));
-        }
-        let kept = self.load_native(digest).await;
-        if let Some(loaded) = kept.map_err(|error| CallError::Internal(error.to_string()))? {
+        if let Some(loaded) = self.known(digest) {
             return Ok(loaded);
+        }
+        let turn = self.0.loading.turn(digest);
+        let _turn = turn.lock().await;
+        if let Some(loaded) = self.known(digest) {
+            return Ok(loaded);
+        }
+        match self.load_native(digest).await {
+            Ok(Some(loaded)) => return Ok(loaded),
+            Ok(None) => {}
+            // What this engine does not take, it may take compiled anew.
+            Err(UploadError::Unfit(error)) => {
+                tracing::warn!(%digest, %error, "native code cannot be loaded; it is compiled again");
+            }
+            Err(error) => return Err(CallError::Internal(error.to_string())),
         }
         let wasm = self.0.services.components.wasm(&digest).await;
         let wasm = wasm.map_err(CallError::Internal)?;
@@ -184,17 +202,23 @@ impl Sandbox {
         let this = self.clone();
         let load = tokio::task::spawn_blocking(move || {
             let inner = &this.0;
-            let Some(component) = inner.native.load(&inner.engine, digest) else {
+            let kept = inner.native.load(&inner.engine, digest);
+            let Some((component, len)) = kept.map_err(UploadError::Unfit)? else {
                 return Ok(None);
             };
             let loaded = Arc::new(Loaded::new(&inner.linker, &component)?);
-            this.loaded().put(digest, Arc::clone(&loaded));
+            let gone = this.loaded().put(digest, Arc::clone(&loaded), len);
+            drop(gone);
             Ok(Some(loaded))
         });
         load.await.expect("loading does not panic")
     }
 
-    fn loaded(&self) -> std::sync::MutexGuard<'_, LruCache<Digest, Arc<Loaded>>> {
+    fn known(&self, digest: Digest) -> Option<Arc<Loaded>> {
+        self.loaded().get(&digest)
+    }
+
+    fn loaded(&self) -> std::sync::MutexGuard<'_, Cache<Arc<Loaded>>> {
         self.0.loaded.lock().expect("no panic while it is held")
     }
 }

@@ -317,9 +317,10 @@ fn refused(error: UploadError) -> PrepareError {
         | UploadError::CoreModule
         | UploadError::Malformed(_)
         | UploadError::Invalid(_) => PrepareError::NotAComponent(text),
-        UploadError::TooLarge { .. } | UploadError::Limit { .. } | UploadError::CompileLimit(_) => {
-            PrepareError::Limit(text)
-        }
+        UploadError::TooLarge { .. }
+        | UploadError::Limit { .. }
+        | UploadError::CompileLimit(_)
+        | UploadError::Unfit(_) => PrepareError::Limit(text),
         UploadError::Unlinkable(_) | UploadError::WrongWorld { .. } | UploadError::Describe(_) => {
             PrepareError::WrongWorld(text)
         }

@@ -8,6 +8,7 @@ mod address;
 mod client;
 mod counted;
 mod hooks;
+mod resolve;
 mod send;
 
 use std::sync::Arc;
@@ -18,18 +19,25 @@ use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 pub use address::{Cidr, InvalidCidr};
 pub use client::{ClientIdentity, Outbound, OutboundError, OutboundOptions};
 pub(crate) use hooks::Hooks;
+pub use resolve::{Resolver, SystemResolver};
 
 /// What all requests share.
 pub(crate) struct Egress {
     /// Private ranges that the operator has opened.
     allow: Vec<Cidr>,
+    resolver: Arc<dyn Resolver>,
     tls: Arc<ClientConfig>,
 }
 
 impl Egress {
     pub(crate) fn new(allow: Vec<Cidr>) -> Self {
+        Self::with(allow, Arc::new(SystemResolver))
+    }
+
+    pub(crate) fn with(allow: Vec<Cidr>, resolver: Arc<dyn Resolver>) -> Self {
         Self {
             allow,
+            resolver,
             tls: Arc::new(tls_builder().with_no_client_auth()),
         }
     }
