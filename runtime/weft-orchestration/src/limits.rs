@@ -19,6 +19,22 @@ pub struct Limits {
     pub locked_entities_max: usize,
 }
 
+impl Limits {
+    /// Bytes of all payloads that one turn hands over: each decision may hold the longest one, and
+    /// all of them are in memory until the turn is committed.
+    #[must_use]
+    pub fn turn_bytes_max(&self) -> usize {
+        const LEAST: usize = 128 << 20;
+        self.payload_bytes_max.saturating_mul(2).max(LEAST)
+    }
+
+    /// Decisions of one turn: past a history's length nothing good can come.
+    #[must_use]
+    pub fn turn_decisions_max(&self) -> usize {
+        self.history_events_max
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use weft_id::{InstanceId, Tenant};
 use weft_store::Digest;
 
-use crate::egress::Cidr;
+use crate::egress::{Cidr, Resolver, SystemResolver};
+use crate::engine::TICK;
 
 /// How a sandbox is set up. Every bound has a default that the documentation of its field gives.
 #[derive(Debug, Clone)]
@@ -22,10 +23,18 @@ pub struct Config {
     pub upload: UploadLimits,
     pub guest: GuestLimits,
     pub admission: Admission,
-    /// Components that are kept loaded (default 256); the least recently used goes first.
+    /// Components that are kept loaded (default 2048); the least recently used goes first.
     pub loaded_max: usize,
     /// Tenants whose guests run in processes of their own.
     pub isolation: Isolation,
+    /// Bytes of native code that are kept loaded (default 1 GiB): what a component takes of memory
+    /// goes with its code. The least recently used goes first, the one in use never.
+    pub loaded_bytes_max: u64,
+    /// How often guests that compute are looked at (default 10 ms): one is stopped at most two
+    /// ticks after its deadline.
+    pub tick: Duration,
+    /// Finds the addresses of the hosts that guests send requests to (default: the system's).
+    pub resolver: Arc<dyn Resolver>,
     /// Private address ranges that outbound requests may reach nevertheless.
     pub egress_allow: Vec<Cidr>,
 }
@@ -44,7 +53,10 @@ impl Config {
             upload: UploadLimits::default(),
             guest: GuestLimits::default(),
             admission: Admission::default(),
-            loaded_max: 256,
+            loaded_max: 2048,
+            loaded_bytes_max: 1 << 30,
+            tick: TICK,
+            resolver: Arc::new(SystemResolver),
             egress_allow: Vec::new(),
         }
     }
@@ -134,7 +146,8 @@ pub struct Pool {
     pub instances: u32,
     /// The largest linear memory of any function (default 1 GiB).
     pub memory_bytes_max: usize,
-    /// Bytes of a freed memory that stay resident to be cleared and used again (default 2 MiB).
+    /// Bytes of a freed memory that stay resident to be cleared and used again (default 512 KiB):
+    /// every place of the pool that a crowd has used may keep them.
     pub memory_keep_resident: usize,
     /// Instances of activities that are made before they are asked for, over all of them (default
     /// 32).
@@ -151,7 +164,7 @@ impl Default for Pool {
         Self {
             instances: 4096,
             memory_bytes_max: 1 << 30,
-            memory_keep_resident: 2 << 20,
+            memory_keep_resident: 512 << 10,
             prepared: 32,
             prepared_cost_min: Duration::from_micros(200),
             prepared_idle_max: Duration::from_secs(10),

@@ -14,7 +14,8 @@ use crate::SetupError;
 use crate::config::Pool;
 use crate::fair::Processor;
 
-/// How often guests are looked at. A guest is stopped at most two ticks after its deadline.
+/// How often guests are looked at where nothing else is asked for. A guest is stopped at most two
+/// ticks after its deadline.
 pub(crate) const TICK: Duration = Duration::from_millis(5);
 
 /// The heartbeat is missing when the ticker has not run for so long.
@@ -90,7 +91,11 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    pub(crate) fn start(engine: Engine, processor: Arc<Processor>) -> Result<Self, SetupError> {
+    pub(crate) fn start(
+        engine: Engine,
+        processor: Arc<Processor>,
+        tick: Duration,
+    ) -> Result<Self, SetupError> {
         let stop = Arc::new(AtomicBool::new(false));
         let beat_ms = Arc::new(AtomicU64::new(0));
         let started = Instant::now();
@@ -99,7 +104,7 @@ impl Ticker {
             .name("weft-epoch".to_owned())
             .spawn(move || {
                 while !stopped.load(Ordering::Relaxed) {
-                    std::thread::sleep(TICK);
+                    std::thread::sleep(tick);
                     engine.increment_epoch();
                     processor.sweep();
                     beat.store(millis(started.elapsed()), Ordering::Relaxed);

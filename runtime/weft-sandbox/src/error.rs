@@ -65,6 +65,9 @@ pub enum UploadError {
         name: weft_id::Function,
         kind: &'static str,
     },
+    /// It asks for more than an instance has, such as a memory of 4 GiB.
+    #[error("no instance has room for it: {0}")]
+    Unfit(String),
     #[error("the component imports what is not offered here: {0}")]
     Unlinkable(String),
     #[error(

@@ -19,6 +19,7 @@ mod admission;
 mod apart;
 mod bindings;
 mod body;
+mod cache;
 mod compile;
 mod config;
 mod confine;
@@ -54,7 +55,10 @@ pub use compile::compile_main;
 pub use config::{
     Admission, Compiler, Config, GuestLimits, Invocation, Isolated, Isolation, Pool, UploadLimits,
 };
-pub use egress::{Cidr, ClientIdentity, InvalidCidr, Outbound, OutboundError, OutboundOptions};
+pub use egress::{
+    Cidr, ClientIdentity, InvalidCidr, Outbound, OutboundError, OutboundOptions, Resolver,
+    SystemResolver,
+};
 pub use error::{CallError, SetupError, UploadError};
 pub use execution::Execution;
 pub use inspect::inspect;

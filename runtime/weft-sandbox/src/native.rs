@@ -155,24 +155,37 @@ impl NativeStore {
         Ok(len)
     }
 
-    /// Loads the native code of `digest`. `None` when there is none, or when it is not exactly
-    /// what was kept.
-    pub(crate) fn load(&self, engine: &Engine, digest: Digest) -> Option<Component> {
+    /// Loads the native code of `digest`, with its length. `None` when there is none, or when it is
+    /// not exactly what was kept.
+    ///
+    /// # Errors
+    /// Why the engine does not take what was kept.
+    pub(crate) fn load(
+        &self,
+        engine: &Engine,
+        digest: Digest,
+    ) -> Result<Option<(Component, u64)>, String> {
+        let Some((file, len)) = self.verified(digest) else {
+            return Ok(None);
+        };
+        // The descriptor that was verified, not the name, which could lead elsewhere by now.
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        match deserialize(engine, &path) {
+            Ok(component) => Ok(Some((component, len))),
+            Err(error) => Err(format!("{error:#}")),
+        }
+    }
+
+    /// The file of `digest` with its length, where it is exactly what was kept.
+    fn verified(&self, digest: Digest) -> Option<(Arc<File>, u64)> {
         let (file, tag) = self.open(digest)?;
         let mac = self.mac(digest, &file).ok()?;
+        let len = file.metadata().ok()?.len();
         if mac.verify_slice(&tag).is_err() {
             tracing::warn!(%digest, "native code was changed; it is compiled again");
             return None;
         }
-        // The descriptor that was verified, not the name, which could lead elsewhere by now.
-        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-        match deserialize(engine, &path) {
-            Ok(component) => Some(component),
-            Err(error) => {
-                tracing::warn!(%digest, %error, "native code cannot be loaded; it is compiled again");
-                None
-            }
-        }
+        Some((file, len))
     }
 
     /// The native code itself, for a process of ours. `None` as in [`Self::load`].
@@ -282,8 +295,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for dir in [None, Some(dir.path())] {
             let (store, engine, _) = kept(dir);
-            assert!(store.load(&engine, DIGEST).is_some());
-            assert!(store.load(&engine, Digest([6; 32])).is_none());
+            assert!(store.load(&engine, DIGEST).unwrap().is_some());
+            assert!(store.load(&engine, Digest([6; 32])).unwrap().is_none());
         }
         let names = std::fs::read_dir(dir.path()).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -298,7 +311,7 @@ mod tests {
             std::fs::write(dir.path().join(name), "x").unwrap();
         }
         let (store, engine, _) = kept(Some(dir.path()));
-        assert!(store.load(&engine, DIGEST).is_some());
+        assert!(store.load(&engine, DIGEST).unwrap().is_some());
         let names = std::fs::read_dir(dir.path()).unwrap();
         let mut names: Vec<_> = names.map(|e| e.unwrap().file_name()).collect();
         names.sort();
@@ -323,11 +336,11 @@ mod tests {
             file.read_exact_at(&mut byte, at).unwrap();
             file.write_all_at(&[byte[0] ^ (1 << bit)], at).unwrap();
             assert!(
-                store.load(&engine, DIGEST).is_none(),
+                store.load(&engine, DIGEST).unwrap().is_none(),
                 "byte {at}, bit {bit}"
             );
             file.write_all_at(&byte, at).unwrap();
         }
-        assert!(store.load(&engine, DIGEST).is_some());
+        assert!(store.load(&engine, DIGEST).unwrap().is_some());
     }
 }

@@ -2,13 +2,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use lru::LruCache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store};
@@ -18,6 +16,7 @@ use weft_store::Digest;
 
 use crate::admission::Gate;
 use crate::apart::{Apart, Way};
+use crate::cache::{Cache, Loading};
 use crate::config::{Config, Invocation};
 use crate::egress::Egress;
 use crate::engine::{self, Ticker};
@@ -44,7 +43,8 @@ struct Inner {
     services: Arc<Services>,
     linker: Linker<State>,
     native: NativeStore,
-    loaded: Mutex<LruCache<Digest, Arc<Loaded>>>,
+    loaded: Mutex<Cache<Arc<Loaded>>>,
+    loading: Loading,
     compiling: Compiling,
     gate: Gate,
     processor: Arc<Processor>,
@@ -81,19 +81,21 @@ impl Sandbox {
         let compatibility = engine::compatibility(&engine);
         let dir = config.native_dir.as_deref();
         let native = NativeStore::new(dir, config.signing_key, compatibility)?;
-        let loaded_max = NonZeroUsize::new(config.loaded_max).unwrap_or(NonZeroUsize::MIN);
+        let loaded = Cache::new(config.loaded_max, config.loaded_bytes_max);
         let processor = Arc::new(Processor::new());
         let services = Arc::new(services);
-        let egress = Arc::new(Egress::new(config.egress_allow.clone(), way));
+        let (allow, resolver) = (config.egress_allow.clone(), Arc::clone(&config.resolver));
+        let egress = Arc::new(Egress::with(allow, resolver, way));
         let isolation = config.isolation.clone();
         Ok(Self(Arc::new(Inner {
-            ticker: Ticker::start(engine.clone(), Arc::clone(&processor))?,
+            ticker: Ticker::start(engine.clone(), Arc::clone(&processor), config.tick)?,
             engine,
             apart: Apart::new(isolation, config.guest, &services, &egress),
             services,
             linker,
             native,
-            loaded: Mutex::new(LruCache::new(loaded_max)),
+            loaded: Mutex::new(loaded),
+            loading: Loading::default(),
             compiling: Compiling::new(config.compiler.concurrency),
             gate: Gate::new(config.admission),
             processor,
@@ -122,6 +124,12 @@ impl Sandbox {
     #[must_use]
     pub fn loaded_components(&self) -> usize {
         self.loaded().len()
+    }
+
+    /// Bytes of native code that are loaded now.
+    #[must_use]
+    pub fn loaded_bytes(&self) -> u64 {
+        self.loaded().bytes()
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -210,12 +218,22 @@ impl Sandbox {
     pub(crate) async fn load(&self, call: &Invocation) -> Result<Arc<Loaded>, CallError> {
         self.check(call)?;
         let (tenant, digest) = (&call.app.tenant, call.component);
-        if let Some(loaded) = self.loaded().get(&digest) {
-            return Ok(Arc::clone(loaded));
-        }
-        let kept = self.load_native(digest).await;
-        if let Some(loaded) = kept.map_err(|error| CallError::Internal(error.to_string()))? {
+        if let Some(loaded) = self.known(digest) {
             return Ok(loaded);
+        }
+        let turn = self.0.loading.turn(digest);
+        let _turn = turn.lock().await;
+        if let Some(loaded) = self.known(digest) {
+            return Ok(loaded);
+        }
+        match self.load_native(digest).await {
+            Ok(Some(loaded)) => return Ok(loaded),
+            Ok(None) => {}
+            // What this engine does not take, it may take compiled anew.
+            Err(UploadError::Unfit(error)) => {
+                tracing::warn!(%digest, %error, "native code cannot be loaded; it is compiled again");
+            }
+            Err(error) => return Err(CallError::Internal(error.to_string())),
         }
         self.compile_stored(tenant, digest).await
     }
@@ -272,11 +290,13 @@ impl Sandbox {
         let this = self.clone();
         let load = tokio::task::spawn_blocking(move || {
             let inner = &this.0;
-            let Some(component) = inner.native.load(&inner.engine, digest) else {
+            let kept = inner.native.load(&inner.engine, digest);
+            let Some((component, len)) = kept.map_err(UploadError::Unfit)? else {
                 return Ok(None);
             };
             let loaded = Arc::new(Loaded::new(&inner.linker, &component)?);
-            this.loaded().put(digest, Arc::clone(&loaded));
+            let gone = this.loaded().put(digest, Arc::clone(&loaded), len);
+            drop(gone);
             Ok(Some(loaded))
         });
         // It runs no code of the component; whatever fails is ours.
@@ -304,7 +324,8 @@ impl Sandbox {
             let component = crate::native::adopt(&inner.engine, &native);
             let component = component.map_err(|error| UploadError::Internal(error.to_string()))?;
             let loaded = Arc::new(Loaded::new(&inner.linker, &component)?);
-            this.loaded().put(digest, loaded);
+            let gone = this.loaded().put(digest, loaded, native.len() as u64);
+            drop(gone);
             Ok(())
         });
         let adopted = adopt.await;
@@ -318,13 +339,17 @@ impl Sandbox {
         name: &weft_id::Component,
         digest: Digest,
     ) -> Result<Vec<DescribedFunction>, UploadError> {
-        let loaded = self.loaded().get(&digest).cloned();
+        let loaded = self.known(digest);
         let absent = || UploadError::Internal(format!("component {digest} is not here"));
         let loaded = loaded.ok_or_else(absent)?;
         self.describe(tenant, name, digest, &loaded, &[]).await
     }
 
-    fn loaded(&self) -> std::sync::MutexGuard<'_, LruCache<Digest, Arc<Loaded>>> {
+    fn known(&self, digest: Digest) -> Option<Arc<Loaded>> {
+        self.loaded().get(&digest)
+    }
+
+    fn loaded(&self) -> std::sync::MutexGuard<'_, Cache<Arc<Loaded>>> {
         self.0.loaded.lock().expect("no panic while it is held")
     }
 }

@@ -379,7 +379,8 @@ fn refused(error: UploadError) -> PrepareError {
         UploadError::TooLarge { .. }
         | UploadError::Limit { .. }
         | UploadError::CompileLimit(_)
-        | UploadError::Quarantined(_) => PrepareError::Limit(text),
+        | UploadError::Quarantined(_)
+        | UploadError::Unfit(_) => PrepareError::Limit(text),
         UploadError::Isolated { .. }
         | UploadError::Unlinkable(_)
         | UploadError::WrongWorld { .. }

@@ -16,6 +16,7 @@ mod data_dir;
 mod data_plane;
 mod deployments;
 mod expr;
+mod framing;
 mod inspect;
 mod linger;
 mod listen;

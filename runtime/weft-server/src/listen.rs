@@ -8,11 +8,11 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -20,6 +20,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
+use crate::framing::Framed;
 use crate::linger::RequestBody;
 
 /// The beginning of HTTP/2's preface; no method of HTTP/1 begins so.
@@ -60,7 +61,6 @@ pub(crate) async fn serve<S>(
         + 'static,
     S::Future: Send,
 {
-    let service = Lingering(service);
     let places = Arc::new(Semaphore::new(limits.connections_max));
     let graceful = GracefulShutdown::new();
     loop {
@@ -82,7 +82,9 @@ pub(crate) async fn serve<S>(
                 continue;
             }
         };
-        let (service, watcher) = (service.clone(), graceful.watcher());
+        let asked = Arc::new(AtomicBool::new(false));
+        let service = Framed(Asked(service.clone(), Arc::clone(&asked)));
+        let watcher = graceful.watcher();
         let mut stop = stop.clone();
         tokio::spawn(async move {
             let _place = place;
@@ -96,12 +98,18 @@ pub(crate) async fn serve<S>(
                 return;
             };
             let io = TokioIo::new(stream);
-            let served = if is_http2 {
-                let connection = http2(limits).serve_connection(io, service);
-                watcher.watch(connection).await
-            } else {
-                let connection = http1(limits).serve_connection(io, service);
-                watcher.watch(connection).await
+            let served = async {
+                if is_http2 {
+                    let connection = http2(limits).serve_connection(io, service);
+                    watcher.watch(connection).await
+                } else {
+                    let connection = http1(limits).serve_connection(io, service);
+                    watcher.watch(connection).await
+                }
+            };
+            let served = tokio::select! {
+                served = served => served,
+                () = silent(&asked, limits.header_timeout) => return,
             };
             if let Err(error) = served {
                 tracing::debug!(%error, "a connection ended");
@@ -117,19 +125,27 @@ pub(crate) async fn serve<S>(
     }
 }
 
-/// Gives a service bodies that are read on where it leaves them.
+/// Remembers that a connection has asked for something.
 #[derive(Clone)]
-struct Lingering<S>(S);
+struct Asked<S>(S, Arc<AtomicBool>);
 
-impl<S: Service<Request<RequestBody>>> Service<Request<Incoming>> for Lingering<S> {
+impl<S: Service<Request<RequestBody>>> Service<Request<RequestBody>> for Asked<S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;
 
-    fn call(&self, request: Request<Incoming>) -> S::Future {
-        let version = request.version();
-        self.0
-            .call(request.map(|body| RequestBody::new(body, version)))
+    fn call(&self, request: Request<RequestBody>) -> S::Future {
+        self.1.store(true, Ordering::Relaxed);
+        self.0.call(request)
+    }
+}
+
+/// Completes when a connection has asked for nothing for that long from its start on: the bound of
+/// hyper allows for the pauses between the requests of a connection that is kept.
+async fn silent(asked: &AtomicBool, header_timeout: Duration) {
+    tokio::time::sleep(header_timeout).await;
+    if asked.load(Ordering::Relaxed) {
+        std::future::pending().await
     }
 }
 

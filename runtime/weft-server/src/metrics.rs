@@ -28,6 +28,13 @@ pub(crate) fn read_sandbox(metrics: &Metrics, sandbox: &Sandbox) {
         Kind::Gauge,
         move || loaded.loaded_components() as u64,
     );
+    let loaded = sandbox.clone();
+    metrics.read_from(
+        "loaded_component_bytes",
+        "Bytes of native code that are loaded now",
+        Kind::Gauge,
+        move || loaded.loaded_bytes(),
+    );
 }
 
 /// Adds what the worker counts.

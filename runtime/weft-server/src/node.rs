@@ -106,6 +106,8 @@ pub struct Node {
 pub struct Parts {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
+    /// How guests are bounded.
+    pub sandbox: weft_sandbox::Config,
 }
 
 /// A store with what is known of it beyond its contract.
@@ -124,7 +126,7 @@ impl Node {
     }
 
     /// The same with parts that were tampered with: for whoever has to see what becomes of a node
-    /// whose store or clock is faulty.
+    /// whose store or clock is faulty, or whose bounds are off.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -137,11 +139,15 @@ impl Node {
         let (admin_listener, admin) = bind("the control plane", config.admin).await?;
         let (grpc_listener, grpc) = bind_grpc(&config).await?;
         let Opened { store, sqlite } = open(&config.storage).await?;
-        let Parts { store, clock } = rig(Parts {
+        let Parts {
+            store,
+            clock,
+            sandbox: sandbox_config,
+        } = rig(Parts {
             store,
             clock: clock::start(),
+            sandbox: sandbox_config(&config)?,
         });
-        let sandbox_config = sandbox_config(&config)?;
         // One secret of the node serves both; a text of its own keeps the uses apart.
         let secret = CallbackKey::new(&sandbox_config.signing_key).sign("workflow callbacks");
         let worker_config = worker_config(sandbox_config.pool, config.payload_bytes_max);

@@ -30,8 +30,23 @@ pub fn component(folder: &str, name: &str) -> Vec<u8> {
     std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
+/// The path of the program `name` of the Cargo project in `folder`, built for this machine.
+///
+/// # Panics
+/// When it cannot be built; the message says what is missing.
+#[must_use]
+pub fn program(folder: &str, name: &str) -> PathBuf {
+    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    build_for(folder, None).join(name)
+}
+
 /// Builds a project; returns the folder that its components are in.
 fn build(folder: &str) -> PathBuf {
+    build_for(folder, Some(TARGET))
+}
+
+/// The same for a target, or for this machine.
+fn build_for(folder: &str, target: Option<&str>) -> PathBuf {
     static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
     let mut built = BUILT.lock().expect("a build that failed fails its tests");
     let built = built.get_or_insert_default();
@@ -43,8 +58,10 @@ fn build(folder: &str) -> PathBuf {
     std::fs::create_dir_all(&target_dir).expect("the target folder can be made");
     let lock = File::create(target_dir.join("weft-testkit.lock")).expect("a lock file");
     lock.lock().expect("a file lock");
+    let for_target = target.map(|target| ["--target", target]);
     let output = cargo()
-        .args(["build", "--release", "--quiet", "--target", TARGET])
+        .args(["build", "--release", "--quiet"])
+        .args(for_target.iter().flatten())
         .arg("--target-dir")
         .arg(&target_dir)
         .current_dir(&project)
@@ -63,7 +80,7 @@ fn build(folder: &str) -> PathBuf {
         };
         panic!("building {} failed:\n{errors}{hint}", project.display());
     }
-    let done = target_dir.join(TARGET).join("release");
+    let done = target_dir.join(target.unwrap_or_default()).join("release");
     built.insert(folder.to_owned(), done.clone());
     done
 }

@@ -65,10 +65,30 @@ pub fn weft_binary() -> &'static Path {
 #[derive(Debug)]
 pub struct Node {
     child: Child,
+    program: Program,
     args: Vec<String>,
     ready: Value,
     stderr: Arc<Mutex<String>>,
     dir: Option<Folder>,
+}
+
+/// What is run as a node: `weft`, or a program that understands `up` in the same way.
+#[derive(Debug, Clone)]
+pub struct Program {
+    pub path: PathBuf,
+    /// What its environment has besides.
+    pub env: Vec<(String, String)>,
+}
+
+impl Program {
+    /// The program under test.
+    #[must_use]
+    pub fn weft() -> Self {
+        Self {
+            path: weft_binary().to_owned(),
+            env: Vec::new(),
+        }
+    }
 }
 
 /// Where a node keeps its data.
@@ -87,11 +107,20 @@ impl Node {
     /// When it does not become ready; the message holds what it wrote to stderr.
     #[must_use]
     pub fn start(args: &[&str]) -> Self {
+        Self::start_program(Program::weft(), args)
+    }
+
+    /// The same with another program.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_program(program: Program, args: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let data = dir.path().join("data").display().to_string();
         let mut all = vec!["--data", &data];
         all.extend(args);
-        Self::launch(&all, "127.0.0.1:0", "127.0.0.1:0", Some(Folder::Own(dir)))
+        Self::launch(program, &all, Some(Folder::Own(dir)))
     }
 
     /// Starts a node over a folder that the caller keeps.
@@ -103,12 +132,8 @@ impl Node {
         let path = data.display().to_string();
         let mut all = vec!["--data", &path];
         all.extend(args);
-        Self::launch(
-            &all,
-            "127.0.0.1:0",
-            "127.0.0.1:0",
-            Some(Folder::Given(data.to_owned())),
-        )
+        let folder = Folder::Given(data.to_owned());
+        Self::launch(Program::weft(), &all, Some(folder))
     }
 
     /// Starts a node that keeps no files.
@@ -123,15 +148,16 @@ impl Node {
     /// The same with further arguments.
     pub fn in_memory_with(args: &[&str]) -> Self {
         let args = [&["--memory"], args].concat();
-        Self::launch(&args, "127.0.0.1:0", "127.0.0.1:0", None)
+        Self::launch(Program::weft(), &args, None)
     }
 
-    fn launch(args: &[&str], http: &str, admin: &str, dir: Option<Folder>) -> Self {
+    fn launch(program: Program, args: &[&str], dir: Option<Folder>) -> Self {
         let args: Vec<String> = args.iter().map(ToString::to_string).collect();
-        let started = spawn(&args, http, admin);
+        let started = spawn(&program, &args, "127.0.0.1:0", "127.0.0.1:0");
         let (child, ready, stderr) = started.unwrap_or_else(|error| panic!("{error}"));
         Self {
             child,
+            program,
             args,
             ready,
             stderr,
@@ -222,7 +248,7 @@ impl Node {
         let deadline = Instant::now() + START_MAX;
         // Connections of the dead process may hold the ports for a moment.
         let (child, ready, stderr) = loop {
-            match spawn(&self.args, &http, &admin) {
+            match spawn(&self.program, &self.args, &http, &admin) {
                 Ok(started) => break started,
                 Err(error) => assert!(
                     error.contains("cannot listen") && Instant::now() < deadline,
@@ -275,8 +301,9 @@ fn address(url: &str) -> String {
 
 type Started = (Child, Value, Arc<Mutex<String>>);
 
-fn spawn(args: &[String], http: &str, admin: &str) -> Result<Started, String> {
-    let mut child = Command::new(weft_binary())
+fn spawn(program: &Program, args: &[String], http: &str, admin: &str) -> Result<Started, String> {
+    let mut child = Command::new(&program.path)
+        .envs(program.env.iter().map(|(name, value)| (name, value)))
         .arg("up")
         .args(args)
         .args(["--http", http, "--admin", admin])

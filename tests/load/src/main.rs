@@ -37,6 +37,9 @@ struct Args {
     /// Of the orchestrations, only those whose name contains this, such as "sequence"
     #[arg(long)]
     workload: Option<String>,
+    /// Of the density, how many tenants there are, with ten functions each
+    #[arg(long, default_value_t = 1000)]
+    tenants: usize,
     /// A `wasmtime` program, to measure `wasmtime serve` as well
     #[arg(long)]
     wasmtime: Option<PathBuf>,
@@ -84,6 +87,8 @@ enum Question {
     Workflows,
     /// The same sample in every language: building, size, calls, steps, memory
     Languages,
+    /// Ten thousand functions of a thousand tenants: starting, idling, first calls; takes minutes
+    Density,
 }
 
 #[tokio::main]
@@ -106,9 +111,9 @@ async fn main() -> anyhow::Result<()> {
     let all = Question::value_variants();
     for question in all
         .iter()
-        // The tools of five languages are needed only where they are asked for.
+        // The tools of five languages are needed only where they are asked for, and so is patience.
         .filter(|q| match args.only.is_empty() {
-            true => **q != Question::Languages,
+            true => !matches!(q, Question::Languages | Question::Density),
             false => args.only.contains(q),
         })
     {
@@ -131,6 +136,7 @@ async fn main() -> anyhow::Result<()> {
             Question::Entities => question::entities::measure(plan, &mut report).await?,
             Question::Workflows => question::workflows::measure(plan, &mut report).await?,
             Question::Languages => question::languages::measure(&mut report).await?,
+            Question::Density => question::density::measure(args.tenants, &mut report).await?,
         }
     }
     if let Some(before) = before {

@@ -87,6 +87,42 @@ impl Subject {
         Ok(answer.error_for_status()?)
     }
 
+    /// Adds a tenant.
+    pub(crate) async fn tenant(&self, name: &str) -> anyhow::Result<()> {
+        let put = self.admin(Method::PUT, &format!("/tenants/{name}"));
+        self.send(put).await.map(drop)
+    }
+
+    /// Deploys an app of a tenant from an archive.
+    pub(crate) async fn deploy(
+        &self,
+        tenant: &str,
+        app: &str,
+        archive: Vec<u8>,
+    ) -> anyhow::Result<()> {
+        let put = self.admin(Method::PUT, &format!("/tenants/{tenant}/apps/{app}"));
+        let put = put
+            .header("content-type", "application/x-tar")
+            .body(archive);
+        self.send(put).await.map(drop)
+    }
+
+    /// Runs an activity of a tenant without input once; the number that it answers.
+    pub(crate) async fn invoke_of(
+        &self,
+        tenant: &str,
+        app: &str,
+        function: &str,
+    ) -> anyhow::Result<u64> {
+        let path = format!("/tenants/{tenant}/apps/{app}/functions/{function}/invoke");
+        let answer = self
+            .send(self.admin(Method::POST, &path).json(&json!([])))
+            .await?;
+        answer
+            .as_u64()
+            .with_context(|| format!("{function} answers {answer}"))
+    }
+
     /// Where an HTTP function is called.
     pub(crate) fn function(&self, name: &str) -> String {
         format!("{}/@default/{APP}/api/{name}", self.node.http())

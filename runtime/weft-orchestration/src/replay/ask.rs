@@ -8,7 +8,7 @@ use weft_id::InstanceId;
 use super::task::{Answer, Call, Look, Target, TaskHandle, TaskKind};
 use super::{Continuation, Error, Replay};
 use crate::{
-    EventKind, Failure, Message, NewTask, NewTimer, Outgoing, Payload, RetryPolicy, Start,
+    Carries, EventKind, Failure, Message, NewTask, NewTimer, Outgoing, Payload, RetryPolicy, Start,
     Timestamp,
 };
 
@@ -452,11 +452,24 @@ impl Replay {
             Ok(new) => {
                 if new {
                     self.known.track(&tracked);
+                    self.count(&tracked)?;
                 }
                 Ok(new)
             }
             Err(error) => self.refuse(error),
         }
+    }
+
+    /// Counts a decision of the live turn.
+    fn count(&mut self, decision: &EventKind) -> Result<(), Error> {
+        let mut bytes = 0;
+        decision.each(&mut |payload| bytes += payload.len());
+        self.live.decisions += 1;
+        self.live.bytes += bytes;
+        let (max, found) = (self.limits.turn_decisions_max(), self.live.decisions);
+        self.check("the number of decisions of one turn", max, found)?;
+        let (max, found) = (self.limits.turn_bytes_max(), self.live.bytes);
+        self.check("the bytes that one turn hands over", max, found)
     }
 
     fn check_open(&mut self) -> Result<(), Error> {

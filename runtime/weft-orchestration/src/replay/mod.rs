@@ -97,6 +97,9 @@ struct Live {
     canceled_timers: Vec<u32>,
     messages: Vec<Outgoing>,
     custom_status: Option<Payload>,
+    /// Decisions, and the bytes of their payloads.
+    decisions: usize,
+    bytes: usize,
 }
 
 #[derive(Debug)]

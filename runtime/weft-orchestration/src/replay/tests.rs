@@ -412,6 +412,23 @@ fn limits_and_misuse_fail_with_a_name() {
         "the custom status's length in bytes is limited to 16384",
     );
     check(
+        |r| {
+            let target: InstanceId = "other".parse().expect("a valid id");
+            (0..=100_000).try_for_each(|_| r.send_event(target.clone(), "e", Payload::null()))
+        },
+        failure_kind::LIMIT,
+        "the number of decisions of one turn is limited to 100000",
+    );
+    check(
+        |r| {
+            let target: InstanceId = "other".parse().expect("a valid id");
+            let long = Payload::from("x".repeat(50 << 20));
+            (0..3).try_for_each(|_| r.send_event(target.clone(), "e", long.clone()))
+        },
+        failure_kind::LIMIT,
+        "the bytes that one turn hands over is limited to 134217728",
+    );
+    check(
         |r| r.wait_any(&[]).map(|_| ()),
         failure_kind::MISUSE,
         "waits for nothing",

@@ -9,6 +9,7 @@ mod client;
 mod counted;
 mod forward;
 mod hooks;
+mod resolve;
 mod send;
 
 use std::sync::Arc;
@@ -21,20 +22,28 @@ use crate::apart::Way;
 pub use address::{Cidr, InvalidCidr};
 pub use client::{ClientIdentity, Outbound, OutboundError, OutboundOptions};
 pub(crate) use hooks::Hooks;
+pub use resolve::{Resolver, SystemResolver};
 
 /// What all requests share.
 pub(crate) struct Egress {
     /// Private ranges that the operator has opened.
     allow: Vec<Cidr>,
+    resolver: Arc<dyn Resolver>,
     tls: Arc<ClientConfig>,
     /// Through which requests of guests go, where it is not this process that makes them.
     way: Way,
 }
 
 impl Egress {
+    /// Over what the system finds of names.
     pub(crate) fn new(allow: Vec<Cidr>, way: Way) -> Self {
+        Self::with(allow, Arc::new(SystemResolver), way)
+    }
+
+    pub(crate) fn with(allow: Vec<Cidr>, resolver: Arc<dyn Resolver>, way: Way) -> Self {
         Self {
             allow,
+            resolver,
             tls: Arc::new(tls_builder().with_no_client_auth()),
             way,
         }

@@ -168,13 +168,13 @@ impl Egress {
     ) -> Result<Target, Denied> {
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
         let bare = bare.unwrap_or(host);
-        let found = tokio::time::timeout(timeout, tokio::net::lookup_host((bare, port))).await;
+        let found = tokio::time::timeout(timeout, self.resolver.lookup(bare, port)).await;
         let unknown = |why: String| Denied::Unknown {
             host: host.to_owned(),
             why,
         };
         let addresses: Vec<SocketAddr> = match found {
-            Ok(Ok(addresses)) => addresses.collect(),
+            Ok(Ok(addresses)) => addresses,
             Ok(Err(error)) => return Err(unknown(error.to_string())),
             Err(_) => return Err(Denied::LookupTimeout(host.to_owned())),
         };

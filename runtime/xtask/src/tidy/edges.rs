@@ -52,12 +52,13 @@ const EDGES: [(&str, &[&str]); 16] = [
 ];
 
 /// Only tests and tools: these may depend on any crate, and only they may depend on them.
-const TOOLS: [&str; 6] = [
+const TOOLS: [&str; 7] = [
     "weft-testkit",
     "weft-e2e",
     "weft-sim",
     "weft-load",
     "weft-crash",
+    "weft-hostile",
     "xtask",
 ];
 

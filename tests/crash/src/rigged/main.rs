@@ -77,6 +77,7 @@ async fn serve(up: Up) -> anyhow::Result<()> {
             None => parts.store,
         },
         clock: WrongClock::over(parts.clock),
+        sandbox: parts.sandbox,
     })
     .await?;
     println!("{}", serde_json::to_string(node.ready())?);

@@ -2,6 +2,7 @@
 
 pub(crate) mod call;
 pub(crate) mod cold;
+pub(crate) mod density;
 pub(crate) mod entities;
 pub(crate) mod hello;
 pub(crate) mod languages;

@@ -1,0 +1,4 @@
+//! A short run of everything; `cargo xtask attack` is the long one.
+
+mod api;
+mod attacks;
