@@ -96,16 +96,7 @@ impl TaskHub {
             .map_err(|error| Status::unavailable(error.to_string()))
     }
 
-    async fn complete(&self, seq: AuditSeq, response: &Response<Body>) {
-        // A refusal without a message stands in the head of the response.
-        let code = response.headers().get("grpc-status");
-        let failed = code.is_some_and(|code| code != "0");
-        let outcome = AuditOutcome {
-            status: if failed { 400 } else { 200 },
-            detail: code
-                .filter(|_| failed)
-                .and_then(|code| Some(format!("grpc-status {}", code.to_str().ok()?))),
-        };
+    async fn complete(&self, seq: AuditSeq, outcome: AuditOutcome) {
         if let Err(error) = self.store.end_audit(seq, outcome).await {
             tracing::warn!(seq = seq.0, %error, "the outcome of an action was not written down");
         }
@@ -121,6 +112,17 @@ impl TaskHub {
             )),
             caller => Ok(caller),
         }
+    }
+}
+
+fn outcome(response: &Response<Body>) -> AuditOutcome {
+    // A refusal without a message stands in the head of the response.
+    let code = response.headers().get("grpc-status");
+    let code = code.and_then(|code| code.to_str().ok());
+    let failed = code.filter(|code| *code != "0");
+    AuditOutcome {
+        status: if failed.is_some() { 400 } else { 200 },
+        detail: failed.map(|code| format!("grpc-status {code}")),
     }
 }
 
@@ -220,7 +222,8 @@ pub(crate) fn service(
             let answered = service.oneshot(request).await;
             let response = answered.map(|response| response.map(Body::new))?;
             if let Some(entry) = entry {
-                hub.complete(entry, &response).await;
+                let outcome = outcome(&response);
+                hub.complete(entry, outcome).await;
             }
             Ok(response)
         })

@@ -15,7 +15,7 @@ use crate::victim::{Service, Victim};
 use crate::watch::{Peak, Pinned, resident};
 
 /// An attack that is not over by then hangs.
-const ATTACK_MAX: Duration = Duration::from_secs(300);
+const ATTACK_MAX: Duration = Duration::from_secs(600);
 /// Given to the node to put away what it holds, before memory is read.
 const SETTLE: Duration = Duration::from_millis(300);
 const PANIC: &str = "panicked at";

@@ -148,6 +148,8 @@ fn sandbox(setup: Setup, remote: &Arc<Remote>) -> Result<Sandbox, BoxError> {
         client: Arc::clone(remote) as _,
         management: Arc::clone(remote) as _,
         key_value: Arc::clone(remote) as _,
+        blobs: Arc::clone(remote) as _,
+        secrets: Arc::clone(remote) as _,
         payloads: Arc::clone(remote) as _,
         log: Arc::clone(remote) as _,
         // What tenants use is counted by the node.

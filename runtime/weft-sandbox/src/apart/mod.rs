@@ -10,12 +10,13 @@
 //! Both sockets speak HTTP/2, which carries many calls at a time, streams bodies and tells of calls
 //! that nobody waits for any more. What belongs to a call beside its body stands in one header.
 //!
-//! HTTP functions and activities run there. Orchestrators and entities, which live in memory between
+//! HTTP functions and activities run there, without objects: `wasi:blobstore` says so. Orchestrators and entities, which live in memory between
 //! turns, do not: a component that holds some is refused for such a tenant.
 
 mod child;
 mod parent;
 mod remote;
+mod remote_kept;
 mod serve;
 mod wire;
 

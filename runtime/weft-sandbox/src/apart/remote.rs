@@ -55,6 +55,7 @@ pub(super) enum KvAnswer {
     Sum(i64),
     Keys(Vec<String>),
     TooLarge(String),
+    Denied(String),
     Unavailable,
 }
 
@@ -170,7 +171,7 @@ pub(crate) struct Waits {
 
 /// The node, from a child.
 pub(crate) struct Remote {
-    sender: Sender,
+    pub(super) sender: Sender,
     lines: mpsc::Sender<LogRecord>,
 }
 
@@ -239,6 +240,7 @@ impl Remote {
         };
         match asked.await {
             Ok((KvAnswer::TooLarge(why), _)) => Err(Error::TooLarge(why)),
+            Ok((KvAnswer::Denied(why), _)) => Err(unavailable(&why)),
             Ok((KvAnswer::Unavailable, _)) => Err(unavailable("the store does not answer now")),
             Ok(answer) => Ok(answer),
             Err(error) => Err(unavailable(&error.to_string())),
@@ -269,7 +271,7 @@ impl Remote {
     }
 }
 
-fn unavailable(why: &str) -> Error {
+pub(super) fn unavailable(why: &str) -> Error {
     Error::Unavailable {
         reason: why.to_owned(),
     }

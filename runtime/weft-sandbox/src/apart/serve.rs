@@ -3,7 +3,7 @@
 //! A child may say anything. It is answered for its own tenant only, and what a request may reach is
 //! what this process knows of the function to be granted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use serde::Serialize;
 use tokio::net::UnixStream;
 use wasmtime_wasi_http::Error as HttpError;
+use weft_app::Reach;
 use weft_id::{AppId, Function, Tenant};
 use weft_orchestration::Payload;
 use weft_store::Error;
@@ -22,6 +23,7 @@ use weft_store::Error;
 use super::remote::{
     ClientAsk, ClientHead, EgressError, EgressHead, KvAnswer, KvAsk, KvHead, Waits,
 };
+use super::remote_kept::SecretsHead;
 use super::wire::{BoxBody, BoxError, HttpHead, answer, answer_all, collect, head, whole};
 use crate::egress::Egress;
 use crate::services::{ClientError, LogLevel, LogRecord, Services};
@@ -89,6 +91,11 @@ impl Served {
                 self.services.log.log(record);
                 answer(&(), whole(Bytes::new()))
             }
+            "/secrets" => {
+                let head: SecretsHead = head(headers)?;
+                self.own(&head.app)?;
+                answer(&(), whole(self.secrets(&head.app).await?))
+            }
             "/egress" => self.egress(head(headers)?, body).await,
             other => Err(format!("there is nothing at {other}").into()),
         }
@@ -104,9 +111,35 @@ impl Served {
         Err("that is another tenant's".into())
     }
 
+    /// What a child cannot know: whether its tenant is granted something. What its functions ask for
+    /// they are held to there.
+    fn may(&self, reach: Reach, name: &str) -> Result<(), String> {
+        let grants = self.services.metering.of(&self.tenant).grants();
+        if grants.allows(reach, name) {
+            return Ok(());
+        }
+        let kind = reach.as_str();
+        Err(format!("the {kind} {name} is not granted to the tenant"))
+    }
+
+    async fn secrets(&self, app: &AppId) -> Result<Vec<u8>, BoxError> {
+        let found = self.services.secrets.of_app(app).await;
+        let granted = found.map(|all| {
+            let granted = all.iter();
+            let granted = granted.filter(|(name, _)| self.may(Reach::Secret, name).is_ok());
+            granted
+                .map(|(name, secret)| (name.clone(), secret.clone()))
+                .collect::<BTreeMap<_, _>>()
+        });
+        Ok(serde_json::to_vec(&granted)?)
+    }
+
     async fn kv(&self, head: KvHead, value: &[u8]) -> (KvAnswer, Bytes) {
         let (store, app, bucket) = (&self.services.key_value, &head.app, &head.bucket);
         let mut read = Bytes::new();
+        if let Err(why) = self.may(Reach::KeyValue, bucket) {
+            return (KvAnswer::Denied(why), read);
+        }
         let done = match head.ask {
             KvAsk::Get { key } => store.kv_get(app, bucket, &key).await.map(|found| {
                 found.map_or(KvAnswer::Nothing, |value| {
@@ -142,6 +175,9 @@ impl Served {
         let (client, app) = (&self.services.client, &head.app);
         match head.ask {
             ClientAsk::Start { name, instance } => {
+                if let Err(why) = self.may(Reach::Function, &name) {
+                    return json(Err::<(), _>(ClientError::Invalid(why)));
+                }
                 json(client.start(app, &name, payload, instance).await)
             }
             ClientAsk::Status { instance } => json(client.status(app, &instance).await),
@@ -165,6 +201,9 @@ impl Served {
                 operation,
                 at,
             } => {
+                if let Err(why) = self.may(Reach::Function, entity.name()) {
+                    return json(Err::<(), _>(ClientError::Invalid(why)));
+                }
                 let signal = client.signal_entity(app, &entity, &operation, payload, at);
                 json(signal.await)
             }
@@ -199,7 +238,8 @@ impl Served {
         let body = body.map_err(HttpError::Hyper).boxed_unsync();
         let request = head.request.into_request(body)?;
         let grants = &function.allowed_outbound_hosts;
-        match self.egress.forward(grants, request, waits).await {
+        let meter = self.services.metering.call(&app, &function.name);
+        match self.egress.forward(grants, meter, request, waits).await {
             Ok(response) => {
                 let said = Ok::<_, EgressError>(HttpHead::of_response(&response));
                 let body = response.into_body();

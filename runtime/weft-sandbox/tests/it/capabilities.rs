@@ -106,9 +106,8 @@ async fn functions_are_started_where_that_is_granted() {
 #[tokio::test]
 async fn a_secret_is_given_by_name_and_told_to_nobody_else() {
     let fixture = Fixture::new();
-    let mut secrets = fixture.world.secrets.lock().unwrap();
-    secrets.insert("COLOUR".to_owned(), CANARY.to_owned());
-    drop(secrets);
+    let canary = ("COLOUR".to_owned(), CANARY.to_owned());
+    fixture.world.secrets.lock().unwrap().extend([canary]);
     let call = fixture.call("guest_activity", "env");
     let none = run(&fixture, call.clone(), "null").await;
     assert!(none.starts_with("(None, Ok(None)"), "{none}");

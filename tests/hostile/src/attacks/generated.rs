@@ -24,7 +24,7 @@ pub(super) fn attacks(seed: u64) -> Vec<Attack> {
             "each is refused with 4xx, or its call ends within its limits",
             Beside::Noisy,
             move |scene: Arc<Scene>| async move {
-                let count = scene.scaled(40, 1000);
+                let count = scene.scaled(40, 400);
                 by_chance(&scene, seed, count).await
             },
         ),
@@ -33,7 +33,7 @@ pub(super) fn attacks(seed: u64) -> Vec<Attack> {
             "each is refused with 4xx, or is one",
             Beside::Noisy,
             move |scene: Arc<Scene>| async move {
-                let count = scene.scaled(60, 1500);
+                let count = scene.scaled(60, 1000);
                 damaged(&scene, seed, count).await
             },
         ),
