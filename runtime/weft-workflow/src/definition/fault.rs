@@ -99,7 +99,8 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .filter(|known| known.len() <= LENGTH_MAX)
         .map(|known| (distance(&lower, &known.to_lowercase()), known))
         .filter(|(distance, _)| *distance <= furthest)
-        .min_by_key(|(distance, _)| *distance)
+        // Of several that are as near the same each time, in whatever order they are known.
+        .min_by_key(|(distance, known)| (*distance, *known))
         .map(|(_, known)| known)
 }
 
@@ -129,6 +130,7 @@ mod tests {
         assert_eq!(nearest("compsoe", known), Some("Compose"));
         assert_eq!(nearest("Terminated", known), Some("Terminate"));
         assert_eq!(nearest("Launch", known), None);
+        assert_eq!(nearest("a", ["o", "i"]), nearest("a", ["i", "o"]));
     }
 
     #[test]
