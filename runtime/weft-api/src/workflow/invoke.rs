@@ -48,14 +48,7 @@ pub(super) async fn invoke(
 ) -> Result<Response, Refused> {
     let deployed = runs::workflow(context, workflow).await?;
     let declared = runs::trigger(&deployed, trigger)?;
-    if deployed.is_disabled() {
-        let message = format!("The workflow '{workflow}' is disabled.");
-        return Err(Refused::new(
-            StatusCode::BAD_REQUEST,
-            "WorkflowTriggerIsNotEnabled",
-            message,
-        ));
-    }
+    runs::require_enabled(&deployed)?;
     if is_watched(declared) && !is_request(declared) {
         let outputs = outputs(context, declared, path, request_body).await?;
         return triggers::tell(context, &deployed, declared, outputs).await;

@@ -43,6 +43,20 @@ async fn of_revision(
     })
 }
 
+/// # Errors
+/// None of the workflow's triggers fires now.
+pub(super) fn require_enabled(deployed: &DeployedWorkflow) -> Result<(), Refused> {
+    if !deployed.is_disabled() {
+        return Ok(());
+    }
+    let message = format!("The workflow '{}' is disabled.", deployed.settings.workflow);
+    Err(Refused::new(
+        http::StatusCode::BAD_REQUEST,
+        "WorkflowTriggerIsNotEnabled",
+        message,
+    ))
+}
+
 pub(super) fn trigger<'a>(
     deployed: &'a DeployedWorkflow,
     name: &str,

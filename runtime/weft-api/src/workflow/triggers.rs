@@ -107,6 +107,7 @@ async fn fire(
     name: &str,
 ) -> Result<Response, Refused> {
     let trigger = runs::trigger(deployed, name)?;
+    runs::require_enabled(deployed)?;
     let outputs = Value::Object(Object::new());
     if is_watched(trigger) && !is_request(trigger) {
         return tell(context, deployed, trigger, outputs).await;

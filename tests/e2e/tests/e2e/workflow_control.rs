@@ -86,6 +86,11 @@ async fn a_workflow_rests_while_it_is_disabled_also_over_a_restart() {
         let refused = session.send(asked).await.expect(400);
         let code = &refused.json()["error"]["code"];
         assert_eq!(code, "WorkflowTriggerIsNotEnabled");
+        for name in ["tick", "ask"] {
+            let path = format!("{name}/triggers/when/run");
+            let refused = manage(session, Method::POST, &path).await.expect(400);
+            assert_eq!(&refused.json()["error"]["code"], code);
+        }
     };
     disabled(&session).await;
     let ended = "trigger:tick:when";
