@@ -165,6 +165,61 @@ async fn a_run_goes_on_after_the_node_was_killed() {
 }
 
 #[tokio::test]
+async fn a_run_is_repeated_from_within_a_scope_and_not_from_within_a_loop() {
+    let session = Session::new(Node::start(&[]));
+    let actions = json!({
+        "Try": {"type": "Scope", "actions": {
+            "Id": {"type": "Compose", "inputs": "@guid()"},
+            "Check": {"type": "If", "expression": {"equals": [1, 1]},
+                "runAfter": {"Id": ["Succeeded"]},
+                "actions": {"Use": {"type": "Compose", "inputs": "@guid()"}},
+                "else": {"actions": {"Never": {"type": "Compose", "inputs": 1}}}},
+        }},
+        "Each": {"type": "Foreach", "foreach": [1, 2], "runAfter": {"Try": ["Succeeded"]},
+            "actions": {"One": {"type": "Compose", "inputs": "@item()"}}},
+    });
+    deploy(&session, "deep", "Stateful", actions)
+        .await
+        .expect(201);
+    let url = url(&session, "deep").await;
+    let run = run_id(&session.send(session.http.post(&url)).await.expect(202));
+    let first = ended(&session, "deep", &run).await;
+    let again = async |names: &[&str]| {
+        let path = format!("{MANAGE}/deep/runs/{run}/resubmit");
+        let request = session.data(Method::POST, &path).bearer_auth(session.key());
+        let names: Vec<_> = names.iter().map(|name| json!({"name": name})).collect();
+        let request = request.json(&json!({"actionsToResubmit": names}));
+        session.send(request).await
+    };
+    let second = run_id(&again(&["Use"]).await.expect(202));
+    let second = ended(&session, "deep", &second).await;
+    assert_eq!(second["status"], "Succeeded", "{second:#}");
+    let made = |run: &Value, name: &str| {
+        let link = &run["actions"][name]["outputsLink"];
+        link["contentVersion"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(made(&first, "Id"), made(&second, "Id"));
+    assert_ne!(made(&first, "Use"), made(&second, "Use"));
+    for (names, status, code) in [
+        (["One"].as_slice(), 400, "ActionNotResubmittable"),
+        (&["Never"], 400, "ActionNotResubmittable"),
+        (&[], 400, "ActionNotResubmittable"),
+        (&["Nobody"], 404, "WorkflowRunActionNotFound"),
+    ] {
+        let refused = again(names).await.expect(status);
+        assert_eq!(refused.json()["error"]["code"], code, "{names:?}");
+    }
+    for (name, can) in [
+        ("Use", true),
+        ("Each", true),
+        ("One", false),
+        ("Never", false),
+    ] {
+        assert_eq!(first["actions"][name]["canResubmit"], can, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn runs_are_cancelled_and_stateless_ones_leave_nothing() {
     let session = Session::new(Node::start(&[]));
     let actions = json!({
