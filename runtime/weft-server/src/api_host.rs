@@ -24,7 +24,6 @@ use weft_workflow::run::CallbackKey;
 use weft_workflow::trigger::{Entry, Told, WATCH};
 
 use crate::deployments::Deployments;
-use crate::outputs;
 use crate::quota::Quotas;
 use crate::runner::run_bytes_max;
 use crate::served::Served;
@@ -80,9 +79,8 @@ impl Host for ApiHost {
         let (sandbox, direct) = (self.sandbox.clone(), ActivityCall::direct());
         let run = async move { sandbox.activity(invocation, call.input, direct).await };
         let ran = self.with_guests(run).await.map_err(failed)?;
-        let output = outputs::checked(ran.result).await;
         Ok(Invoked {
-            output: output.map_err(InvokeError::Failed)?,
+            output: ran.result.map_err(InvokeError::Failed)?,
             duration_us: micros(ran.usage.duration),
             cpu_us: Some(micros(ran.usage.busy)),
             memory_bytes: ran.usage.memory_bytes,

@@ -23,7 +23,6 @@ mod listen;
 mod management;
 mod metrics;
 mod node;
-mod outputs;
 mod quota;
 mod retention;
 mod runner;

@@ -16,7 +16,6 @@ use weft_worker::{ActivityCall, EntityBatch, Open, OpenError, Opened, Ran, Runne
 use weft_workflow::trigger::WATCH;
 
 use crate::deployments::Deployments;
-use crate::outputs;
 use crate::triggers::{Triggers, Watching};
 use crate::workflows::{Workflows, run_of};
 
@@ -139,7 +138,7 @@ impl Runner for SandboxRunner {
         };
         let ran = self.sandbox.activity(invocation, call.input, of).await;
         Ran::Ended(match ran {
-            Ok(completed) => outputs::checked(completed.result).await,
+            Ok(completed) => completed.result,
             Err(error) => Err(error.to_failure()),
         })
     }

@@ -140,33 +140,6 @@ fn c() {
 }
 
 #[test]
-fn an_output_that_is_no_json_fails_its_call() {
-    let dir = tempfile::tempdir().unwrap();
-    done(dir.path(), &["new", "party", "--template", "c"]);
-    let project = dir.path().join("party");
-    let source = project.join("app.c");
-    let text = std::fs::read_to_string(&source).unwrap();
-    let quoted = "weft_json_quote(weft_format(\"Hello, %s!\", name))";
-    assert!(text.contains(quoted));
-    std::fs::write(&source, text.replace(quoted, "name")).unwrap();
-    done(&project, &["build"]);
-    let node = Node::in_memory();
-    let on_node = |args: &[&str]| {
-        let mut command = Command::new(weft_binary());
-        command.args(args).current_dir(&project);
-        command.env("WEFT_ADMIN", node.admin());
-        let output = command.env("WEFT_KEY", node.key()).output().unwrap();
-        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
-    };
-    on_node(&["deploy"]);
-    let direct = on_node(&["functions", "invoke", "greet", "--input", "\"Ada\""]);
-    assert!(direct.contains("what is no JSON"), "{direct}");
-    let input = r#"{"names": ["Ada"]}"#;
-    let ended = on_node(&["start", "greetings", "--input", input, "--wait"]);
-    assert!(ended.contains("what is no JSON"), "{ended}");
-}
-
-#[test]
 fn the_native_tests_of_projects_run() {
     let dir = tempfile::tempdir().unwrap();
     for template in ["python", "typescript", "go"] {
