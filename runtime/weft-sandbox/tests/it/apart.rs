@@ -42,8 +42,9 @@ async fn run(fixture: &Fixture, call: &Invocation, input: &str) -> Result<String
     })
 }
 
-/// The processes that this one has started for guests.
-fn children() -> Vec<i32> {
+/// The processes that this one has started for guests with so many instances: other tests have others.
+fn children(instances: u32) -> Vec<i32> {
+    let marked = format!("\"instances\":{instances},");
     let own = std::process::id().to_string();
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
@@ -58,7 +59,7 @@ fn children() -> Vec<i32> {
             .rsplit(") ")
             .next()
             .and_then(|rest| rest.split(' ').nth(1));
-        if parent == Some(&own) && command.contains("guest-host") {
+        if parent == Some(&own) && command.contains("guest-host") && command.contains(&marked) {
             found.push(pid);
         }
     }
@@ -166,18 +167,21 @@ async fn requests_go_where_the_node_says_the_function_may() {
 
 #[tokio::test]
 async fn the_death_of_a_process_is_its_tenants_alone_and_the_next_call_meets_another() {
-    let fixture = Arc::new(fixture());
+    const INSTANCES: u32 = 77;
+    let fixture = Arc::new(Fixture::with(|config| {
+        config.isolation.tenants = Isolated::These(BTreeSet::from([TENANT.parse().unwrap()]));
+        config.isolation.instances = INSTANCES;
+    }));
     let shared = fixture.call("guest_http", "web");
     let web = of_tenant(shared.clone(), TENANT);
     get(&fixture, &web, "/hello").await.unwrap();
-    let before = children();
-    assert!(!before.is_empty());
+    let before = children(INSTANCES);
+    assert_eq!(before.len(), 1);
     let waiting = tokio::spawn({
         let (fixture, web) = (Arc::clone(&fixture), web.clone());
         async move { get(&fixture, &web, "/pending").await }
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
-    // Those of other tests as well, which start others; only this one waits for one.
     let status = |pid: i32| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     for pid in &before {
         let status = status(*pid);
