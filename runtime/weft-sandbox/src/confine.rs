@@ -28,7 +28,6 @@ const COMPUTING: &[i64] = &[
     libc::SYS_close,
     libc::SYS_lseek,
     libc::SYS_fstat,
-    libc::SYS_fcntl,
     libc::SYS_ppoll,
     libc::SYS_mmap,
     libc::SYS_munmap,
@@ -52,9 +51,7 @@ const COMPUTING: &[i64] = &[
     libc::SYS_getrandom,
     libc::SYS_getpid,
     libc::SYS_gettid,
-    libc::SYS_tgkill,
     libc::SYS_prctl,
-    libc::SYS_prlimit64,
     libc::SYS_clock_gettime,
     libc::SYS_clock_nanosleep,
     libc::SYS_nanosleep,
@@ -67,6 +64,16 @@ const COMPUTING: &[i64] = &[
     libc::SYS_getrlimit,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_arch_prctl,
+];
+
+/// What may be asked of `fcntl`.
+const DESCRIPTOR_CALLS: [i32; 6] = [
+    libc::F_DUPFD,
+    libc::F_DUPFD_CLOEXEC,
+    libc::F_GETFD,
+    libc::F_SETFD,
+    libc::F_GETFL,
+    libc::F_SETFL,
 ];
 
 /// How much a process may take.
@@ -175,6 +182,20 @@ fn allow_calls(further: &[i64], apply: Apply) -> Result<(), seccompiler::Error> 
         thread,
     )?;
     allowed.insert(libc::SYS_clone, vec![SeccompRule::new(vec![thread])?]);
+    // Bounds of itself and signals to itself: other processes of the same user are in reach of both.
+    let is = |argument: u8, value: u64| {
+        let (len, equal) = (SeccompCmpArgLen::Dword, SeccompCmpOp::Eq);
+        SeccompRule::new(vec![SeccompCondition::new(argument, len, equal, value)?])
+    };
+    allowed.insert(libc::SYS_prlimit64, vec![is(0, 0)?]);
+    allowed.insert(
+        libc::SYS_tgkill,
+        vec![is(0, u64::from(std::process::id()))?],
+    );
+    // Of descriptors, and nothing that has a signal sent to somebody.
+    let flags = DESCRIPTOR_CALLS.iter();
+    let flags = flags.map(|command| is(1, u64::from(command.unsigned_abs())));
+    allowed.insert(libc::SYS_fcntl, flags.collect::<Result<_, _>>()?);
     let not_permitted = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     install(allowed, not_permitted, SeccompAction::Allow, apply)
 }
@@ -215,7 +236,12 @@ mod tests {
         };
         // The rights are those of this thread, as every process begins with one.
         confine(&bounds).unwrap();
-        let tried: [(&str, io::Result<()>); 7] = [
+        let parent = rustix::process::getppid();
+        let unbounded = Rlimit {
+            current: None,
+            maximum: None,
+        };
+        let tried: [(&str, io::Result<()>); 8] = [
             ("connect", TcpStream::connect("127.0.0.1:1").map(drop)),
             ("listen", TcpListener::bind("127.0.0.1:0").map(drop)),
             ("datagram", UdpSocket::bind("127.0.0.1:0").map(drop)),
@@ -226,6 +252,12 @@ mod tests {
                 Command::new("/bin/true").status().map(drop),
             ),
             ("pair", std::os::unix::net::UnixStream::pair().map(drop)),
+            (
+                "bound another process",
+                rustix::process::prlimit(parent, Resource::Core, unbounded)
+                    .map(drop)
+                    .map_err(io::Error::from),
+            ),
         ];
         for (what, tried) in tried {
             let kind = tried.map_err(|error| error.kind());
@@ -253,6 +285,7 @@ mod tests {
             "write a file",
             "run a program",
             "pair",
+            "bound another process",
         ] {
             let line = format!("{what}: Err(PermissionDenied)");
             assert!(said.contains(&line), "{line}\n{said}");

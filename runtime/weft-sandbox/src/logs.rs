@@ -245,7 +245,7 @@ impl Drop for Shared {
 }
 
 /// Takes out escape sequences and control characters; line ends within become blanks.
-fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(c) = chars.next() {

@@ -67,6 +67,8 @@ pub(crate) struct Prepared {
 struct Inner {
     by_owner: LruCache<Owner, Shelf>,
     count: usize,
+    /// On their way, of all activities; as many as may be ready.
+    making: usize,
     /// A task looks after those that nobody asks for.
     swept: bool,
 }
@@ -95,6 +97,7 @@ impl Prepared {
             inner: Mutex::new(Inner {
                 by_owner: LruCache::new(shelves),
                 count: 0,
+                making: 0,
                 swept: false,
             }),
         }
@@ -137,12 +140,16 @@ impl Prepared {
             let forgotten = inner.by_owner.push(owner.clone(), shelf);
             inner.count -= forgotten.map_or(0, |(_, shelf)| shelf.ready.len());
         }
+        if inner.making >= self.most {
+            return false;
+        }
         let shelf = inner.by_owner.get_mut(&owner);
         let shelf = shelf.filter(|shelf| Arc::ptr_eq(&shelf.function, &call.function));
         let Some(shelf) = shelf.filter(|shelf| shelf.ready.len() + shelf.making < EACH_MAX) else {
             return false;
         };
         shelf.making += 1;
+        inner.making += 1;
         true
     }
 
@@ -150,12 +157,14 @@ impl Prepared {
     fn put(self: Arc<Self>, call: &Invocation, made: Option<Ready>) {
         let mut gone = Vec::new();
         let mut inner = self.inner();
+        inner.making -= 1;
         let shelf = inner.by_owner.peek_mut(&Owner::of(call));
         let shelf = shelf.filter(|shelf| Arc::ptr_eq(&shelf.function, &call.function));
         let Some(shelf) = shelf else {
             return;
         };
-        shelf.making -= 1;
+        // It may be another shelf than the one that it was made for.
+        shelf.making = shelf.making.saturating_sub(1);
         let Some(ready) = made else {
             return;
         };
@@ -207,6 +216,8 @@ impl Sandbox {
             let mut share = sandbox.share(&call.app.tenant);
             let made = in_slices(&mut share, loaded.pre.instantiate_async(&mut store));
             let made = tokio::time::timeout(MAKING_MAX, made).await;
+            let meter = sandbox.metering().call(&call.app, &call.function.name);
+            meter.cpu(share.spent());
             // Why it fails is told to the call that meets it.
             let made = match made {
                 Ok(Ok(Ok(instance))) => Some(Ready {

@@ -72,6 +72,8 @@ pub(crate) struct State {
     meter: CallMeter,
     /// Cursors of key-value listings that are open: the key to go on after.
     pub(crate) cursors: Vec<String>,
+    /// Readers of objects hold it too, which counts them.
+    pub(crate) reading: Arc<()>,
     started: Instant,
     timeout: Duration,
     _live: Live,
@@ -179,6 +181,7 @@ impl NewStore<'_> {
             logs,
             meter,
             cursors: Vec::new(),
+            reading: Arc::new(()),
             started: Instant::now(),
             timeout: self.timeout,
             _live: Live::new(self.live),
@@ -248,7 +251,8 @@ impl State {
                 || held.is::<IncomingValue>()
                 || held.is::<OutgoingValue>()
         };
-        held.len() <= HELD_AT_REST_MAX && !held.iter().any(of_a_request)
+        let reads = Arc::strong_count(&self.reading) > 1;
+        held.len() <= HELD_AT_REST_MAX && !held.iter().any(of_a_request) && !reads
     }
 
     /// Called at each epoch while the guest computes.

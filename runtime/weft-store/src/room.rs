@@ -6,11 +6,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use weft_id::Tenant;
 
 use crate::INLINE_BYTES_MAX;
+
+/// How long anybody waits for room.
+const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// How many bytes of long payloads a node holds at one time, over all tenants.
 #[derive(Debug)]
@@ -38,8 +42,16 @@ impl Room {
 
     /// Waits until there is room for so many bytes. Short payloads, of which rows hold the texts, wait
     /// for nothing. A tenant gets half of the room at most; the first piece of a tenant, and whatever is
-    /// alone, gets in whatever its length. Must not be called while room is held that others wait for.
+    /// alone, gets in whatever its length.
+    ///
+    /// A turn may hold what arrived for it while it waits for room to read its history. Where several
+    /// do, none of them would ever go on, so that whoever has waited for [`WAIT_MAX`] gets in as well.
     pub async fn take(self: &Arc<Self>, tenant: &Tenant, bytes: usize) -> Held {
+        let waited = tokio::time::timeout(WAIT_MAX, self.wait(tenant, bytes)).await;
+        waited.unwrap_or_else(|_| self.add(tenant, bytes))
+    }
+
+    async fn wait(self: &Arc<Self>, tenant: &Tenant, bytes: usize) -> Held {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             // Before the look, so that no change in between is missed.

@@ -37,6 +37,8 @@ const IDLE_MAX: Duration = Duration::from_secs(60);
 /// A child has its own clock; this one is for a child that does not answer at all.
 const GRACE: Duration = Duration::from_secs(2);
 const DESCRIBE_MAX: Duration = Duration::from_secs(30);
+/// How long handing a component over takes.
+const LOAD_MAX: Duration = Duration::from_secs(30);
 
 /// The processes of tenants.
 pub(crate) struct Apart {
@@ -176,9 +178,12 @@ impl Apart {
         if !loaded.contains(&digest) {
             let native = sandbox.native_code(tenant, digest).await?;
             let load = message("/load", &digest, whole(native)).map_err(lost)?;
-            let (refused, _) = ask::<Option<String>>(&process.sender, load)
-                .await
-                .map_err(lost)?;
+            let asked = ask::<Option<String>>(&process.sender, load);
+            let Ok(answer) = tokio::time::timeout(LOAD_MAX, asked).await else {
+                self.give_up(tenant, &process).await;
+                return Err(lost("it does not answer".into()));
+            };
+            let (refused, _) = answer.map_err(lost)?;
             if let Some(why) = refused {
                 return Err(CallError::Internal(why));
             }
@@ -186,6 +191,16 @@ impl Apart {
         }
         drop(loaded);
         Ok(process)
+    }
+
+    /// Lets the next call meet another process than this one, which does not answer. It ends when the
+    /// last of its calls has.
+    async fn give_up(&self, tenant: &Tenant, process: &Arc<Process>) {
+        let mut processes = self.processes.lock().await;
+        let held = processes.get(tenant);
+        if held.is_some_and(|held| Arc::ptr_eq(held, process)) {
+            processes.remove(tenant);
+        }
     }
 
     /// As [`Sandbox::http`].
@@ -211,6 +226,10 @@ impl Apart {
         let asked = ask::<Result<HttpHead, Refusal>>(&process.sender, asked);
         let asked = within(call, asked).await;
         meter.cpu(process.used_since());
+        if matches!(asked, Err(CallError::Timeout(_))) {
+            // It has a clock of its own, which ends calls in time.
+            self.give_up(&call.app.tenant, &process).await;
+        }
         let (answer, body) = asked?;
         let head = answer.map_err(CallError::from)?;
         // The process stays, and the place is taken, for as long as the body is read.
@@ -249,6 +268,10 @@ impl Apart {
         let asked = ask::<Result<Done, Refusal>>(&process.sender, asked);
         let asked = within(call, asked).await;
         meter.cpu(process.used_since());
+        if matches!(asked, Err(CallError::Timeout(_))) {
+            // It has a clock of its own, which ends calls in time.
+            self.give_up(&call.app.tenant, &process).await;
+        }
         let (answer, body) = asked?;
         let done = answer.map_err(CallError::from)?;
         let bytes_max = usize::try_from(self.guest.output_bytes_max).unwrap_or(usize::MAX);

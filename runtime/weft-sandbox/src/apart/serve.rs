@@ -14,11 +14,12 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde::Serialize;
 use tokio::net::UnixStream;
+use tokio::sync::Semaphore;
 use wasmtime_wasi_http::Error as HttpError;
 use weft_app::Reach;
 use weft_id::{AppId, Function, Tenant};
 use weft_orchestration::Payload;
-use weft_store::Error;
+use weft_store::{Error, KvLimits};
 
 use super::remote::{
     ClientAsk, ClientHead, EgressError, EgressHead, KvAnswer, KvAsk, KvHead, Waits,
@@ -26,10 +27,17 @@ use super::remote::{
 use super::remote_kept::SecretsHead;
 use super::wire::{BoxBody, BoxError, HttpHead, answer, answer_all, collect, head, whole};
 use crate::egress::Egress;
+use crate::logs::clean;
 use crate::services::{ClientError, LogLevel, LogRecord, Services};
 
 /// Values, inputs and events; the store has bounds of its own below.
 const BODY_BYTES_MAX: usize = 128 << 20;
+/// Bodies that are in memory for one child at one time.
+const BODIES_MAX: usize = 4;
+/// Keys in one answer.
+const KEYS_MAX: u32 = 1001;
+/// One message of `wasi:logging`.
+const RECORD_BYTES_MAX: usize = 512 << 10;
 /// The longest wait that a child may ask for.
 const WAIT_MAX: Duration = Duration::from_secs(120);
 
@@ -41,6 +49,7 @@ struct Served {
     services: Arc<Services>,
     egress: Arc<Egress>,
     functions: Functions,
+    bodies: Semaphore,
 }
 
 /// Answers until the child closes its socket.
@@ -56,6 +65,7 @@ pub(super) async fn serve(
         services,
         egress,
         functions,
+        bodies: Semaphore::new(BODIES_MAX),
     });
     let answer = move |request| {
         let served = Arc::clone(&served);
@@ -74,21 +84,25 @@ impl Served {
             "/kv" => {
                 let head: KvHead = head(headers)?;
                 self.own(&head.app)?;
-                let value = collect(body, BODY_BYTES_MAX).await?;
+                let _place = self.bodies.acquire().await?;
+                let value = collect(body, KvLimits::VALUE_BYTES_MAX + 1).await?;
                 let (said, value) = self.kv(head, &value).await;
                 answer(&said, whole(value))
             }
             "/client" => {
                 let head: ClientHead = head(headers)?;
                 self.own(&head.app)?;
+                let place = self.bodies.acquire().await?;
                 let text = String::from_utf8(collect(body, BODY_BYTES_MAX).await?.to_vec())?;
+                // A wait has none, and may be long.
+                let _place = (!text.is_empty()).then_some(place);
                 let said = self.client(head, Payload::from(text)).await?;
                 answer(&(), whole(said))
             }
             "/log" => {
                 let record: LogRecord = head(headers)?;
                 self.own(&record.app)?;
-                self.services.log.log(record);
+                self.log(record);
                 answer(&(), whole(Bytes::new()))
             }
             "/secrets" => {
@@ -120,6 +134,15 @@ impl Served {
         }
         let kind = reach.as_str();
         Err(format!("the {kind} {name} is not granted to the tenant"))
+    }
+
+    /// What a child says of lines, it may say of anything: they are cleaned and counted here.
+    fn log(&self, record: LogRecord) {
+        let meter = self.services.metering.call(&record.app, &record.function);
+        let text = clean(&record.text);
+        if record.text.len() <= RECORD_BYTES_MAX && meter.log(text.len() as u64) {
+            self.services.log.log(LogRecord { text, ..record });
+        }
     }
 
     async fn secrets(&self, app: &AppId) -> Result<Vec<u8>, BoxError> {
@@ -160,7 +183,8 @@ impl Served {
                 sum.map(KvAnswer::Sum)
             }
             KvAsk::Keys { after, limit } => {
-                let keys = store.kv_keys(app, bucket, after.as_deref(), limit).await;
+                let keys = store.kv_keys(app, bucket, after.as_deref(), limit.min(KEYS_MAX));
+                let keys = keys.await;
                 keys.map(KvAnswer::Keys)
             }
         };

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, MutexGuard};
 
+use weft_app::Reach;
 use weft_id::InstanceId;
 use weft_orchestration::{Effect, check_start};
 
@@ -69,6 +70,7 @@ impl Host for State {
         at_ms: Option<f64>,
     ) -> wasmtime::Result<()> {
         let target = entity_id(&entity).map_err(Refused)?;
+        self.may(Reach::Function, target.name()).map_err(Refused)?;
         let at = time(at_ms).map_err(Refused)?;
         check_name("an operation", &operation).map_err(refused)?;
         let input = payload(self.bounds.payload_bytes_max, input).map_err(refused)?;
@@ -87,6 +89,7 @@ impl Host for State {
         instance: Option<String>,
     ) -> wasmtime::Result<String> {
         check_name("an orchestrator", &name).map_err(refused)?;
+        self.may(Reach::Function, &name).map_err(Refused)?;
         let input = payload(self.bounds.payload_bytes_max, input).map_err(refused)?;
         check_start(&name, &input).map_err(|reserved| Refused(reserved.to_string()))?;
         let instance = match instance {

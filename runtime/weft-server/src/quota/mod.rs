@@ -68,8 +68,10 @@ impl Known {
     }
 
     fn may_count(&self) -> bool {
-        let rested = |at: Instant| at.elapsed() >= self.took * PART;
-        self.stale || self.counted_at.is_none_or(rested)
+        // What was removed is worth a look, but never half of the time.
+        let part = if self.stale { 2 } else { PART };
+        let rested = |at: Instant| at.elapsed() >= self.took * part;
+        self.counted_at.is_none_or(rested)
     }
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use weft_id::Tenant;
 use weft_orchestration::{Carries, Message, Timestamp, Turn};
 use weft_sandbox::Sandbox;
-use weft_store::{Room, Store, fill_in};
+use weft_store::{INLINE_BYTES_MAX, Room, Store, fill_in};
 use weft_worker::{Execution, TurnError};
 use weft_workflow::run::Run;
 
@@ -37,7 +37,11 @@ impl Execution for Interpreted {
         let _held = self.room.take(&self.tenant, long).await;
         let filled = fill_in(&*self.store, &mut messages).await;
         filled.map_err(|error| TurnError::Busy(error.to_string()))?;
-        self.long_bytes += long;
+        messages.each(&mut |payload| {
+            if payload.len() > INLINE_BYTES_MAX {
+                self.long_bytes += payload.len();
+            }
+        });
         let run = &mut self.run;
         let turn = self
             .sandbox

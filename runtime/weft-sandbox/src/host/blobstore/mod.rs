@@ -24,6 +24,8 @@ use streams::{Draft, Reader, Writer};
 const PAGE: u64 = 1000;
 /// Objects that one instance may write at a time: each holds a part.
 const WRITING_MAX: usize = 16;
+/// Objects that one instance may read at a time: each holds a part.
+const READING_MAX: usize = 16;
 /// Bytes of an object that are taken as one list.
 const LIST_BYTES_MAX: u64 = 16 << 20;
 
@@ -151,7 +153,7 @@ impl blobstore::Host for State {
         let blobs = ok!(self.blobs_of(&src.container));
         let blob = ok!(find(&*blobs, &self.call.app, &src.container, &src.object).await);
         let draft = Arc::new(Draft::new(Arc::clone(&blobs), self.call.app.clone()));
-        let mut reader = Reader::new(blobs, blob, 0, blob.size);
+        let mut reader = Reader::new(blobs, blob, (0, blob.size), &self.reading);
         loop {
             let part = ok!(reader.next_part().await);
             if part.is_empty() {
@@ -349,7 +351,8 @@ impl types::HostIncomingValue for State {
                  stream, or in portions"
             )));
         }
-        let mut reader = Reader::new(ok!(self.blobs()), value.blob, value.from, value.to);
+        let (blobs, portion) = (ok!(self.blobs()), (value.from, value.to));
+        let mut reader = Reader::new(blobs, value.blob, portion, &self.reading);
         let mut whole = Vec::new();
         loop {
             let part = ok!(reader.next_part().await);
@@ -365,7 +368,12 @@ impl types::HostIncomingValue for State {
         value: Resource<IncomingValue>,
     ) -> Answer<Resource<DynInputStream>> {
         let value = self.table.delete(value)?;
-        let reader = Reader::new(ok!(self.blobs()), value.blob, value.from, value.to);
+        let (blobs, portion) = (ok!(self.blobs()), (value.from, value.to));
+        if Arc::strong_count(&self.reading) > READING_MAX {
+            let why = format!("an instance reads {READING_MAX} objects at one time at most");
+            return Ok(Err(why));
+        }
+        let reader = Reader::new(blobs, value.blob, portion, &self.reading);
         let stream: DynInputStream = Box::new(reader);
         Ok(Ok(self.table.push(stream)?))
     }

@@ -24,16 +24,25 @@ pub(super) struct Reader {
     from: u64,
     to: u64,
     read: Result<Bytes, String>,
+    /// Counts the readers of an instance while it is there.
+    _reading: Arc<()>,
 }
 
 impl Reader {
-    pub(super) fn new(blobs: Arc<dyn Blobs>, blob: Blob, from: u64, to: u64) -> Self {
+    /// Reads `blob` from one position up to another; `reading` is the instance's.
+    pub(super) fn new(
+        blobs: Arc<dyn Blobs>,
+        blob: Blob,
+        (from, to): (u64, u64),
+        reading: &Arc<()>,
+    ) -> Self {
         Self {
             blobs,
             blob,
             from,
             to,
             read: Ok(Bytes::new()),
+            _reading: Arc::clone(reading),
         }
     }
 
