@@ -86,7 +86,10 @@ enum Command {
     Completions(completions::Args),
     /// Run guests of a tenant; started by the node itself
     #[command(hide = true)]
-    GuestHost { setup: String },
+    GuestHost {
+        /// What the node tells it, in JSON
+        setup: String,
+    },
     /// Compile one upload; started by the node itself
     #[command(hide = true)]
     Compile,

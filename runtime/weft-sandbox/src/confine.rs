@@ -67,13 +67,15 @@ const COMPUTING: &[i64] = &[
 ];
 
 /// What may be asked of `fcntl`.
-const DESCRIPTOR_CALLS: [i32; 6] = [
+const DESCRIPTOR_CALLS: [i32; 7] = [
     libc::F_DUPFD,
     libc::F_DUPFD_CLOEXEC,
     libc::F_GETFD,
     libc::F_SETFD,
     libc::F_GETFL,
     libc::F_SETFL,
+    // The engine seals the images of memories that it keeps.
+    libc::F_ADD_SEALS,
 ];
 
 /// How much a process may take.
@@ -234,9 +236,9 @@ mod tests {
             // More than a compiler gets, so that it is the other layers that refuse.
             descriptors: 64,
         };
+        let parent = rustix::process::getppid();
         // The rights are those of this thread, as every process begins with one.
         confine(&bounds).unwrap();
-        let parent = rustix::process::getppid();
         let unbounded = Rlimit {
             current: None,
             maximum: None,

@@ -25,6 +25,8 @@ pub(crate) use bounded::Bounded;
 
 /// Counting takes at most this part of the time.
 const PART: u32 = 10;
+/// Counting that takes no longer is worth no pause after something was removed.
+const SHORT: Duration = Duration::from_millis(10);
 const WATCH_PAUSE: Duration = Duration::from_secs(30);
 
 /// What is kept of each tenant, as far as it is known.
@@ -68,10 +70,12 @@ impl Known {
     }
 
     fn may_count(&self) -> bool {
-        // What was removed is worth a look, but never half of the time.
-        let part = if self.stale { 2 } else { PART };
-        let rested = |at: Instant| at.elapsed() >= self.took * part;
-        self.counted_at.is_none_or(rested)
+        // What was removed is worth a look, but one that takes long is not half of all time.
+        let pause = match self.stale {
+            true => self.took.saturating_sub(SHORT) * 2,
+            false => self.took * PART,
+        };
+        self.counted_at.is_none_or(|at| at.elapsed() >= pause)
     }
 }
 
