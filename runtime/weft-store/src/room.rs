@@ -45,7 +45,7 @@ impl Room {
     /// alone, gets in whatever its length.
     ///
     /// A turn may hold what arrived for it while it waits for room to read its history. Where several
-    /// do, none of them would ever go on, so that whoever has waited for [`WAIT_MAX`] gets in as well.
+    /// do, none of them would ever go on, so that whoever has waited for five seconds gets in as well.
     pub async fn take(self: &Arc<Self>, tenant: &Tenant, bytes: usize) -> Held {
         let waited = tokio::time::timeout(WAIT_MAX, self.wait(tenant, bytes)).await;
         waited.unwrap_or_else(|_| self.add(tenant, bytes))

@@ -7,7 +7,9 @@ use crate::wasi::io::streams::{InputStream, StreamError};
 
 fn put(container: &Container, name: &str, bytes: &[u8]) -> Result<(), String> {
     let value = OutgoingValue::new_outgoing_value();
-    let stream = value.outgoing_value_write_body().map_err(|()| "no stream")?;
+    let stream = value
+        .outgoing_value_write_body()
+        .map_err(|()| "no stream")?;
     for chunk in bytes.chunks(4096) {
         let written = stream.blocking_write_and_flush(chunk);
         written.map_err(|error| format!("{error:?}"))?;
@@ -57,7 +59,11 @@ pub fn keep() -> Result<Vec<String>, String> {
     blobstore::move_object(&id("box", "long"), &id("box", "moved"))?;
     let value = container.get_data("moved", 0, u64::MAX)?;
     let moved = IncomingValue::incoming_value_consume_sync(value)?;
-    seen.push(format!("{} {}", moved == long, container.has_object("long")?));
+    seen.push(format!(
+        "{} {}",
+        moved == long,
+        container.has_object("long")?
+    ));
     let nowhere = blobstore::copy_object(&id("box", "copy"), &id("absent", "copy"));
     seen.push(nowhere.unwrap_err());
     seen.push(container.get_data("long", 0, 1).map(drop).unwrap_err());
@@ -72,9 +78,15 @@ pub fn keep() -> Result<Vec<String>, String> {
     seen.push(format!("{:?}", names.read_stream_object_names(9)?));
     container.delete_objects(&["a".to_owned(), "absent".to_owned()])?;
     container.delete_object("b")?;
-    seen.push(format!("{:?}", container.list_objects()?.skip_stream_object_names(9)?));
+    seen.push(format!(
+        "{:?}",
+        container.list_objects()?.skip_stream_object_names(9)?
+    ));
     container.clear()?;
-    seen.push(format!("{:?}", container.list_objects()?.read_stream_object_names(9)?));
+    seen.push(format!(
+        "{:?}",
+        container.list_objects()?.read_stream_object_names(9)?
+    ));
     blobstore::delete_container("box")?;
     seen.push(format!("{:?}", blobstore::container_exists("box")?));
     Ok(seen)
@@ -84,7 +96,9 @@ pub fn replaced() -> Result<String, String> {
     let container = blobstore::create_container("replaced")?;
     put(&container, "o", &vec![1; 1_100_000])?;
     let reading = stream(&container, "o")?;
-    let first = reading.blocking_read(1000).map_err(|error| format!("{error:?}"))?;
+    let first = reading
+        .blocking_read(1000)
+        .map_err(|error| format!("{error:?}"))?;
     put(&container, "o", b"new")?;
     let mut read = first.len();
     loop {
@@ -102,7 +116,9 @@ pub fn unfinished() -> Result<Vec<String>, String> {
     let container = blobstore::create_container("unfinished")?;
     let value = OutgoingValue::new_outgoing_value();
     container.write_data("dropped", &value)?;
-    let stream = value.outgoing_value_write_body().map_err(|()| "no stream")?;
+    let stream = value
+        .outgoing_value_write_body()
+        .map_err(|()| "no stream")?;
     let again = value.outgoing_value_write_body().is_err();
     for _ in 0..300 {
         let written = stream.blocking_write_and_flush(&[7; 4096]);
