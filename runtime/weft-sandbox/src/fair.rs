@@ -8,13 +8,16 @@
 //! goes to the end of the runtime's own queue. So at most a slice of others on each thread lies
 //! between a request and its turn, and two tenants that both compute get equal parts.
 //!
+//! A tenant that computes alone in short slices asks for none: whoever joins waits for those slices
+//! once, and has the others ask again from then on.
+//!
 //! "Used the least" is a virtual time: what a tenant has used, but never much less than where those
 //! are who were served last, so that nobody saves up for later by being idle.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -38,6 +41,9 @@ pub(crate) struct Processor {
     queue: Mutex<Queue>,
     /// Slots; set by the first guest, from the runtime that it runs on.
     slots: AtomicUsize,
+    /// The account that was charged last, as its address, and the window up to which several are.
+    last: AtomicUsize,
+    shared_until: AtomicU64,
     started: Instant,
 }
 
@@ -112,6 +118,8 @@ impl Processor {
             accounts: RwLock::default(),
             queue: Mutex::default(),
             slots: AtomicUsize::new(0),
+            last: AtomicUsize::new(0),
+            shared_until: AtomicU64::new(0),
             started: Instant::now(),
         }
     }
@@ -135,11 +143,21 @@ impl Processor {
 
     pub(crate) fn charge(&self, account: &Account, used: Duration) {
         let window = self.window();
+        let own = std::ptr::from_ref(account).addr();
+        if self.last.load(Ordering::Relaxed) != own {
+            self.last.store(own, Ordering::Relaxed);
+            self.shared_until.store(window + 2, Ordering::Relaxed);
+        }
         let mut of = account.used();
         of.decay(window);
         of.recent += used;
         of.total += used;
         of.virtual_time += used;
+    }
+
+    /// Whether nobody but one tenant has computed of late.
+    fn is_alone(&self) -> bool {
+        self.window() > self.shared_until.load(Ordering::Relaxed)
     }
 
     fn is_light(&self, account: &Account) -> bool {
@@ -372,7 +390,9 @@ impl Future for Wait {
         loop {
             match &mut this.stage {
                 Stage::New => {
-                    if this.processor.is_light(&this.account) {
+                    // Short slices of a tenant that is alone need no order.
+                    let alone = !this.after_long && this.processor.is_alone();
+                    if alone || this.processor.is_light(&this.account) {
                         return Poll::Ready(None);
                     }
                     let id = this.processor.enqueue(&this.account, cx.waker());
