@@ -13,6 +13,7 @@ mod foreign;
 mod guests;
 mod lint;
 mod process;
+mod proofs;
 mod sbom;
 mod test;
 mod tidy;
